@@ -1,0 +1,170 @@
+"""Declared fields: forms, validation, masking and documentation come from them.
+
+Sources declare their credentials, transports their configuration and the
+settings of ``domain/settings.py`` themselves with ``Field``; no page knows any
+of them by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from .findings import Text
+from .identifiers import SCHEME_NAMES, Participant
+from .money import to_decimal
+
+LONGEST_TEXT = 10_000
+
+
+class FieldType(StrEnum):
+    """What a field holds, and so which input shows it."""
+
+    TEXT = "text"
+    MULTILINE = "multiline"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    EMAIL = "email"
+    PARTICIPANT = "participant"
+    """An electronic address; in a form two inputs, ``<name>.scheme`` and ``<name>.value``"""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One declared field. ``secret`` fields are encrypted, write-only and masked."""
+
+    name: str
+    label: Text
+    type: FieldType = FieldType.TEXT
+    required: bool = False
+    secret: bool = False
+    help: Text | None = None
+    choices: tuple[tuple[str, Text], ...] = ()
+    pattern: str | None = None
+    default: Any = None
+    smallest: int | None = None
+    largest: int | None = None
+    term: str | None = None
+    """EN 16931 business term"""
+
+
+class FieldInvalid(ValueError):
+    """A value that a field cannot take; ``text`` says why and how to write it."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.en)
+        self.text = text
+
+
+def _integer(field: Field, raw: str) -> int:
+    if not re.fullmatch(r"-?\d{1,9}", raw):
+        raise FieldInvalid(Text("Skriv et helt tal.", "Enter a whole number."))
+    number = int(raw)
+    if (field.smallest is not None and number < field.smallest) or (
+        field.largest is not None and number > field.largest
+    ):
+        raise FieldInvalid(
+            Text(
+                f"Skriv et tal fra {field.smallest} til {field.largest}.",
+                f"Enter a number from {field.smallest} to {field.largest}.",
+            )
+        )
+    return number
+
+
+def _decimal(raw: str) -> Decimal:
+    number = to_decimal(raw.replace(",", "."))
+    if number is None:
+        raise FieldInvalid(Text("Skriv et tal, f.eks. 0,50.", "Enter a number, for example 0.50."))
+    return number
+
+
+#: RFC 5321 mailbox in the plain form; quoted local parts and address lists are refused on purpose.
+_MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+
+
+def parse_email(raw: str) -> str:
+    """Exactly one mailbox; a comma would silently add receivers."""
+    if not _MAILBOX.fullmatch(raw):
+        raise FieldInvalid(
+            Text(
+                "Skriv én e-mailadresse, f.eks. faktura@firma.dk.",
+                "Enter one e-mail address, for example invoice@company.dk.",
+            )
+        )
+    return raw
+
+
+def parse_participant(scheme: str, value: str) -> Participant:
+    """A well-formed electronic address."""
+    participant = Participant.of(scheme, value)
+    if not participant.is_well_formed:
+        name = SCHEME_NAMES.get(scheme, scheme)
+        raise FieldInvalid(
+            Text(f"»{value}« er ikke et gyldigt {name}-nummer.", f"“{value}” is not a valid {name} number.")
+        )
+    return participant
+
+
+def _participant(raw: str) -> Participant:
+    scheme, _, value = raw.partition(":")
+    return parse_participant(scheme, value)
+
+
+def _choice(field: Field, raw: str) -> str:
+    if raw not in {value for value, _ in field.choices}:
+        raise FieldInvalid(Text("Vælg en af mulighederne.", "Choose one of the options."))
+    return raw
+
+
+def _text(field: Field, raw: str) -> str:
+    if field.pattern is not None and not re.fullmatch(field.pattern, raw):
+        raise FieldInvalid(field.help or Text("Formen er forkert.", "The form is wrong."))
+    return raw
+
+
+_PARSERS: dict[FieldType, Callable[[Field, str], Any]] = {
+    FieldType.INTEGER: _integer,
+    FieldType.DECIMAL: lambda _, raw: _decimal(raw),
+    FieldType.BOOLEAN: lambda _, raw: raw.lower() in ("1", "true", "on", "yes", "y"),
+    FieldType.EMAIL: lambda _, raw: parse_email(raw),
+    FieldType.PARTICIPANT: lambda _, raw: _participant(raw),
+    FieldType.CHOICE: _choice,
+}
+
+
+def parse(field: Field, raw: str) -> Any:
+    """The value of what a person typed (or a file holds) for one field; None where it is empty.
+
+    Raises ``FieldInvalid``.
+    """
+    raw = raw if field.secret else raw.strip()
+    if not raw:
+        if field.required:
+            raise FieldInvalid(Text(f"Udfyld »{field.label.da}«.", f"Fill in “{field.label.en}”."))
+        return None
+    if len(raw) > LONGEST_TEXT:
+        raise FieldInvalid(Text("Teksten er for lang.", "The text is too long."))
+    if field.type is not FieldType.MULTILINE and not field.secret and re.search(r"[\x00-\x1f\x7f]", raw):
+        raise FieldInvalid(Text("Skriv teksten på én linje.", "Write the text on one line."))
+    return _PARSERS.get(field.type, _text)(field, raw)
+
+
+def parse_all(fields: Iterable[Field], raw: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Text]]:
+    """Values and errors by field name. Names that are not declared are ignored (no mass assignment)."""
+    values: dict[str, Any] = {}
+    errors: dict[str, Text] = {}
+    for field in fields:
+        try:
+            value = parse(field, raw.get(field.name, ""))
+        except FieldInvalid as error:
+            errors[field.name] = error.text
+        else:
+            values[field.name] = field.default if value is None else value
+    return values, errors

@@ -1,0 +1,70 @@
+"""Exact arithmetic for amounts. Every number of an invoice is a ``Decimal``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+
+CENT = Decimal("0.01")
+ZERO = Decimal("0")
+HUNDRED = Decimal(100)
+
+#: More digits than any invoice needs, so that only ``round2`` ever rounds.
+_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+
+#: Beyond this an amount is a typing error; EN 16931 sets no limit, books do.
+LARGEST_AMOUNT = Decimal("1e15")
+
+
+def round2(value: Decimal) -> Decimal:
+    """Round to two decimals, half away from zero, as Danish books and Billy do."""
+    return value.quantize(CENT, rounding=ROUND_HALF_UP, context=_EXACT)
+
+
+def multiply(a: Decimal, b: Decimal) -> Decimal:
+    """Product without loss of digits."""
+    return _EXACT.multiply(a, b)
+
+
+def divide(a: Decimal, b: Decimal, decimals: int) -> Decimal:
+    """``a / b`` rounded half away from zero to ``decimals`` places; ``b`` is not zero."""
+    return _EXACT.divide(a, b).quantize(Decimal(1).scaleb(-decimals), context=_EXACT)
+
+
+def total(values: Iterable[Decimal]) -> Decimal:
+    """Sum that starts from an exact zero."""
+    return sum(values, ZERO)
+
+
+def to_decimal(value: object) -> Decimal | None:
+    """A finite decimal from a JSON value (``Decimal``, ``int`` or digits in a string), else None.
+
+    Floats are refused: JSON is parsed with ``parse_float=Decimal``, so a float
+    here means that a number has already lost digits somewhere.
+    """
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, Decimal):
+        number = value
+    elif isinstance(value, int | str):
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            return None
+    else:
+        return None
+    return number if number.is_finite() else None
+
+
+def plain(value: Decimal) -> str:
+    """Digits without exponent and without superfluous zeros: ``1E+2`` -> ``100``, ``1.50`` -> ``1.5``."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text if text not in ("-0", "") else "0"
+
+
+def fixed2(value: Decimal) -> str:
+    """Exactly two decimals, as BR-DEC-* want amounts: ``-0.001`` -> ``0.00``."""
+    text = format(round2(value), "f")
+    return "0.00" if text == "-0.00" else text

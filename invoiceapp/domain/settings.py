@@ -1,0 +1,239 @@
+"""What a user may set for the supplier, the customers and the documents.
+
+The dataclasses below hold *effective* values (after overrides are resolved);
+their declared fields (``fields_of``) make the forms. An empty value means "what
+the source says".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from .fields import Field, FieldInvalid, FieldType, parse
+from .findings import Text
+from .identifiers import Participant
+from .tax import VatCategory
+
+
+def _setting(da: str, en: str, type: FieldType = FieldType.TEXT, *, default: Any = None, **declared: Any) -> Any:
+    """A dataclass field that carries its declaration; the name is filled in by ``fields_of``."""
+    declaration = Field("", Text(da, en), type, default=default, **declared)
+    return field(default=default, metadata={"declaration": declaration})
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralSettings:
+    """Settings that hold for whole documents."""
+
+    embed_pdf: bool = _setting(
+        "Vedhæft PDF i e-fakturaen", "Embed the PDF in the e-invoice", FieldType.BOOLEAN, default=False, term="BG-24"
+    )
+    note: str | None = _setting("Fast tekst på alle dokumenter", "Fixed text on all documents", term="BT-22")
+    payment_terms: str | None = _setting("Betalingsbetingelser", "Payment terms", term="BT-20")
+    rounding_limit: Decimal = _setting(
+        "Største øreafrunding",
+        "Largest rounding amount",
+        FieldType.DECIMAL,
+        default=Decimal("0.50"),
+        term="BT-114",
+        help=Text(
+            "Forskelle mellem linjer og total over grænsen stopper dokumentet.",
+            "Differences between lines and total above this stop the document.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SupplierSettings:
+    """Overrides of what the accounting system says of the seller."""
+
+    endpoint: Participant | None = _setting(
+        "Elektronisk adresse", "Electronic address", FieldType.PARTICIPANT, term="BT-34"
+    )
+    name: str | None = _setting("Navn", "Name", term="BT-27")
+    street: str | None = _setting("Gade og nummer", "Street and number", term="BT-35")
+    postal_code: str | None = _setting("Postnummer", "Postal code", term="BT-38")
+    city: str | None = _setting("By", "City", term="BT-37")
+    vat_number: str | None = _setting("Momsnummer", "VAT number", term="BT-31", pattern=r"[A-Z]{2}[A-Za-z0-9]{2,13}")
+    contact_name: str | None = _setting("Kontaktperson", "Contact person", term="BT-41")
+    phone: str | None = _setting("Telefon", "Telephone", term="BT-42")
+    email: str | None = _setting("E-mail", "E-mail", FieldType.EMAIL, term="BT-43")
+    bank_registration: str | None = _setting(
+        "Registreringsnummer",
+        "Bank registration number",
+        term="BT-86",
+        pattern=r"\d{4}",
+        help=Text("Fire cifre.", "Four digits."),
+    )
+    bank_account: str | None = _setting(
+        "Kontonummer",
+        "Account number",
+        term="BT-84",
+        pattern=r"\d{1,10}",
+        help=Text("Højst ti cifre.", "At most ten digits."),
+    )
+    iban: str | None = _setting("IBAN", "IBAN", term="BT-84")
+    bic: str | None = _setting("BIC/SWIFT", "BIC/SWIFT", term="BT-86")
+    fik_creditor: str | None = _setting(
+        "FIK-kreditornummer",
+        "FIK creditor number",
+        term="BT-84",
+        pattern=r"\d{8}",
+        help=Text(
+            "Otte cifre fra banken; giver betalingskode 71.", "Eight digits from the bank; gives payment code 71."
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerSettings:
+    """Overrides of what the accounting system says of one buyer."""
+
+    endpoint: Participant | None = _setting(
+        "Elektronisk adresse (EAN/GLN eller CVR)",
+        "Electronic address (EAN/GLN or CVR)",
+        FieldType.PARTICIPANT,
+        term="BT-49",
+    )
+    buyer_reference: str | None = _setting("Personreference", "Buyer reference", term="BT-10")
+    order_number: str | None = _setting(
+        "Ordrenummer, når fakturaen ikke har et", "Order number where the invoice has none", term="BT-13"
+    )
+    accounting_cost: str | None = _setting("Kontostreng", "Accounting cost", term="BT-19")
+    contract_reference: str | None = _setting("Kontraktnummer", "Contract number", term="BT-12")
+    name: str | None = _setting("Navn", "Name", term="BT-44")
+    street: str | None = _setting("Gade og nummer", "Street and number", term="BT-50")
+    postal_code: str | None = _setting("Postnummer", "Postal code", term="BT-53")
+    city: str | None = _setting("By", "City", term="BT-52")
+    country: str | None = _setting(
+        "Land",
+        "Country",
+        term="BT-55",
+        pattern=r"[A-Z]{2}",
+        help=Text("To bogstaver, f.eks. DK.", "Two letters, for example DK."),
+    )
+    vat_number: str | None = _setting("Momsnummer", "VAT number", term="BT-48", pattern=r"[A-Z]{2}[A-Za-z0-9]{2,13}")
+    contact_name: str | None = _setting("Kontaktperson", "Contact person", term="BT-56")
+    email: str | None = _setting("E-mail", "E-mail", FieldType.EMAIL, term="BT-58")
+
+
+@dataclass(frozen=True, slots=True)
+class VatChoice:
+    """The VAT category that a user gave to one tax rate of the accounting system."""
+
+    category: VatCategory
+    exemption_reason: str | None = None
+    exemption_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All effective settings for one document."""
+
+    general: GeneralSettings = field(default_factory=GeneralSettings)
+    supplier: SupplierSettings = field(default_factory=SupplierSettings)
+    customer: CustomerSettings = field(default_factory=CustomerSettings)
+    vat: Mapping[str, VatChoice] = field(default_factory=dict)
+    """By the id of the tax rate"""
+
+
+GROUPS: dict[str, type[GeneralSettings] | type[SupplierSettings] | type[CustomerSettings]] = {
+    "general": GeneralSettings,
+    "supplier": SupplierSettings,
+    "customer": CustomerSettings,
+}
+
+
+def camel(name: str) -> str:
+    """``fik_creditor`` -> ``fikCreditor``: files and the database use the JSON spelling."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def fields_of(group: str) -> tuple[Field, ...]:
+    """The declared fields of a group, named as they are stored."""
+    return tuple(
+        dataclasses.replace(item.metadata["declaration"], name=camel(item.name))
+        for item in dataclasses.fields(GROUPS[group])
+    )
+
+
+class SettingsInvalid(ValueError):
+    """Settings that cannot be used; ``errors`` maps ``group.name`` to the reason."""
+
+    def __init__(self, errors: dict[str, Text]) -> None:
+        super().__init__("; ".join(f"{name}: {text.en}" for name, text in errors.items()))
+        self.errors = errors
+
+
+def _value(declared: Field, stored: object) -> Any:
+    """A stored JSON value as the dataclass wants it."""
+    if stored is None or stored == "":
+        return declared.default
+    if declared.type is FieldType.BOOLEAN and isinstance(stored, bool):
+        return stored
+    if declared.type is FieldType.PARTICIPANT:
+        if not isinstance(stored, Mapping):
+            raise FieldInvalid(Text("Skal have scheme og value.", "Must have scheme and value."))
+        return parse(declared, f"{stored.get('scheme', '')}:{stored.get('value', '')}")
+    if isinstance(stored, bool) or not isinstance(stored, str | int | Decimal):
+        raise FieldInvalid(Text("Forkert type.", "Wrong type."))
+    return parse(declared, str(stored))
+
+
+def _vat_choice(stored: object) -> VatChoice:
+    if not isinstance(stored, Mapping):
+        raise FieldInvalid(Text("Skal have en momskategori.", "Must have a VAT category."))
+    try:
+        category = VatCategory(str(stored.get("category")))
+    except ValueError as error:
+        raise FieldInvalid(Text("Ukendt momskategori.", "Unknown VAT category.")) from error
+    reason, code = stored.get("exemptionReason"), stored.get("exemptionCode")
+    if code is not None and not re.fullmatch(r"[A-Za-z0-9-]{1,40}", str(code)):
+        raise FieldInvalid(Text("Ukendt fritagelseskode.", "Unknown exemption code."))
+    return VatChoice(category, str(reason) if reason else None, str(code) if code else None)
+
+
+def settings_from(data: Mapping[str, Any]) -> Settings:
+    """Settings from their JSON form: groups ``general``, ``supplier``, ``customer``, ``vat``.
+
+    Raises ``SettingsInvalid`` naming every value that cannot be used and every
+    name that no setting has.
+    """
+    errors: dict[str, Text] = {}
+    groups: dict[str, Any] = {}
+    for group, holder in GROUPS.items():
+        stored = data.get(group) or {}
+        if not isinstance(stored, Mapping):
+            errors[group] = Text("Skal være et objekt.", "Must be an object.")
+            continue
+        declared = {item.name: item for item in fields_of(group)}
+        names = {camel(item.name): item.name for item in dataclasses.fields(holder)}
+        values = {}
+        for name, value in stored.items():
+            if name not in declared:
+                errors[f"{group}.{name}"] = Text("Ukendt indstilling.", "Unknown setting.")
+                continue
+            try:
+                values[names[name]] = _value(declared[name], value)
+            except FieldInvalid as error:
+                errors[f"{group}.{name}"] = error.text
+        groups[group] = holder(**values)
+    vat: dict[str, VatChoice] = {}
+    stored_vat = data.get("vat") or {}
+    if not isinstance(stored_vat, Mapping):
+        errors["vat"] = Text("Skal være et objekt.", "Must be an object.")
+        stored_vat = {}
+    for rate_id, stored in stored_vat.items():
+        try:
+            vat[str(rate_id)] = _vat_choice(stored)
+        except FieldInvalid as error:
+            errors[f"vat.{rate_id}"] = error.text
+    if errors:
+        raise SettingsInvalid(errors)
+    return Settings(vat=vat, **groups)
