@@ -1,0 +1,59 @@
+"""The stand-in on a loopback port, in a thread of the calling process."""
+
+from __future__ import annotations
+
+import threading
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from .api import PREFIX, Api, create_api
+from .company import Company
+from .faults import Faults
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Does not log each request: the demo's own log is what people read."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Nothing."""
+
+
+class Server:
+    """A running stand-in; also a context manager that closes it."""
+
+    def __init__(self, host: str, port: int, company: Company, token: str, faults: Faults | None = None) -> None:
+        app = create_api(company, token=token, faults=faults)
+        self.app = app
+        """Takes more pages, such as the partners', before the first request"""
+        self.api: Api = app.extensions["billy"]
+        """Its ``store`` and ``faults`` may be used while it runs"""
+        self._server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler)
+        self.root = f"http://{host}:{self._server.server_port}"
+        """Where ``/_demo/…`` and ``/download/…`` lie"""
+        self.url = self.root + PREFIX
+        """The API's base address, to be used in place of Billy's"""
+        self._thread = threading.Thread(target=self._server.serve_forever, name="billy-stand-in", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop answering and give the port back."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def serve(
+    host: str,
+    port: int,
+    company: Company,
+    token: str = "demo-token",  # noqa: S107 - opens nothing but the demo
+    faults: Faults | None = None,
+) -> Server:
+    """Start the stand-in; port 0 takes a free one. Raises ``OSError`` where the port is taken."""
+    return Server(host, port, company, token, faults)

@@ -1,0 +1,190 @@
+"""The contract of a source, and the registry that finds the sources."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any, ClassVar
+
+from invoiceapp.domain.fields import Field
+from invoiceapp.domain.findings import Finding, Text
+from invoiceapp.domain.invoice import Attachment, DocumentType, Invoice
+from invoiceapp.domain.settings import Settings
+
+
+class SourceError(Exception):
+    """Something kept us from reading; ``text`` tells the user, ``detail`` the log."""
+
+    def __init__(self, text: Text, detail: str = "") -> None:
+        super().__init__(detail or text.en)
+        self.text = text
+        self.detail = detail
+
+
+class CredentialsRefused(SourceError):
+    """The source does not accept our credentials; a person must enter new ones."""
+
+
+class SourceUnavailable(SourceError):
+    """The source cannot answer now; ``retry_after`` in seconds where it said so."""
+
+    def __init__(self, text: Text, detail: str = "", retry_after: float | None = None) -> None:
+        super().__init__(text, detail)
+        self.retry_after = retry_after
+
+
+class SourceChanged(SourceError):
+    """An answer that does not fit what we know of the source: stop rather than guess."""
+
+
+class NotFound(SourceError):
+    """The record does not exist (any more)."""
+
+
+class UnusableBundle(SourceError):
+    """Records that cannot become an invoice at all: a draft, a voided one, broken data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """The company whose books the credentials open."""
+
+    id: str
+    name: str
+    registration_no: str | None
+    country: str | None
+    currency: str | None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCustomer:
+    """A buyer as the source has it."""
+
+    id: str
+    name: str
+    number: str | None
+    registration_no: str | None
+    gln: str | None
+    country: str | None
+    city: str | None
+    email: str | None
+    is_archived: bool
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDocument:
+    """An approved invoice or credit note as the source has it; amounts in ``currency``."""
+
+    id: str
+    type: DocumentType
+    number: str
+    issue_date: date
+    approved_at: datetime | None
+    customer_id: str
+    customer_name: str
+    currency: str
+    net: Decimal
+    vat: Decimal
+    order_number: str | None
+    bundle: Mapping[str, Any]
+    """Every record that conversion needs, as the source sent them (JSON with Decimals)"""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentQuery:
+    """Which documents to read; conditions are joined by *and*.
+
+    ``since`` is the approval time of the newest document seen (UTC-less, as the
+    source writes times); the source reads a little further back, so that late
+    commits there are not missed, and callers drop what they already have.
+    """
+
+    since: datetime | None = None
+    first_date: date | None = None
+    last_date: date | None = None
+    customer_ids: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What became of a bundle: an invoice unless a fatal finding forbids it."""
+
+    invoice: Invoice | None
+    findings: tuple[Finding, ...]
+
+
+class Source(ABC):
+    """One system, opened with one set of credentials. Methods raise ``SourceError`` only."""
+
+    kind: ClassVar[str]
+    label: ClassVar[Text]
+    description: ClassVar[Text]
+    fields: ClassVar[tuple[Field, ...]]
+    """Credentials and address, as the connection form shows them"""
+
+    def __init__(self, credentials: Mapping[str, Any]) -> None:
+        self.credentials = credentials
+        self.skipped: list[tuple[str, SourceError]] = []
+        """Records that ``documents`` could not read, by id; the others went on"""
+
+    @abstractmethod
+    def check(self) -> Organization:
+        """Whose books these are; proves that the credentials work."""
+
+    @abstractmethod
+    def customers(self) -> Iterator[SourceCustomer]:
+        """All customers, archived ones too, each once."""
+
+    @abstractmethod
+    def documents(self, query: DocumentQuery) -> Iterator[SourceDocument]:
+        """Approved documents that match, oldest approval first, each once."""
+
+    @abstractmethod
+    def tax_rates(self) -> list[Mapping[str, Any]]:
+        """Sales tax rates: ``id``, ``name``, ``rate`` (fraction) …"""
+
+    @abstractmethod
+    def pdf(self, document_id: str) -> bytes | None:
+        """The document's own PDF, or None where the source has none."""
+
+    @classmethod
+    @abstractmethod
+    def convert(
+        cls, bundle: Mapping[str, Any], settings: Settings, attachments: tuple[Attachment, ...] = ()
+    ) -> Conversion:
+        """The invoice inside a bundle. No network; the same input gives the same invoice.
+
+        Raises ``UnusableBundle`` where there is nothing to convert.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give connections back."""
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@cache
+def registry() -> dict[str, type[Source]]:
+    """Sources by kind. A source is a folder here whose package exports ``SOURCE``."""
+    package = importlib.import_module(__package__)
+    found = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        if info.ispkg:
+            source: type[Source] = importlib.import_module(f"{__package__}.{info.name}").SOURCE
+            found[source.kind] = source
+    return found

@@ -1,0 +1,407 @@
+"""Billy's REST API v2: one company's token in, checked JSON out. Reads only (https://www.billy.dk/api/)."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn, TypeGuard
+
+import requests
+import urllib3
+from urllib3.util import Url, parse_url
+
+from invoiceapp.domain.findings import Text
+from invoiceapp.sources.base import CredentialsRefused, NotFound, SourceChanged, SourceError, SourceUnavailable
+
+BASE_URL = "https://api.billysbilling.com/v2"
+DOWNLOAD_HOSTS = ("download.billy.dk", ".billysbilling.com", ".billy.dk")
+
+LARGEST_JSON = 50_000_000
+LARGEST_PDF = 30_000_000
+#: Billy's own upper limit, and its default.
+LARGEST_PAGE = 1000
+MAX_PAGES = 10_000
+#: How often a list is read from its start because it shrank meanwhile.
+MAX_PASSES = 3
+_CHUNK = 65_536
+_FIRST_PAUSE = 0.5
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+Record = dict[str, Any]
+
+_CHANGED = Text(
+    "Billy svarede på en måde, som programmet ikke kender, så læsningen er stoppet, og intet er gættet. "
+    "Prøv igen om lidt. Sker det igen, så giv besked til den, der driver denne installation.",
+    "Billy answered in a way that this program does not know, so reading stopped and nothing was guessed. "
+    "Try again in a while. If it happens again, tell whoever runs this installation.",
+)
+_UNAVAILABLE = Text(
+    "Billy svarer ikke lige nu. Du skal ikke gøre noget; vi prøver igen ved næste kørsel.",
+    "Billy does not answer right now. You need not do anything; the next run tries again.",
+)
+_BUSY = Text(
+    "Billy beder os vente, fordi der har været mange opslag. Du skal ikke gøre noget; vi prøver igen senere.",
+    "Billy asks us to wait because of many requests. You need not do anything; we will try again later.",
+)
+_MOVING = Text(
+    "Listen i Billy blev ved med at ændre sig, mens den blev læst. Du skal ikke gøre noget; næste kørsel prøver igen.",
+    "The list in Billy kept changing while it was read. You need not do anything; the next run tries again.",
+)
+_TOKEN_REFUSED = Text(
+    "Billy afviste adgangsnøglen. Den er forkert, eller den er blevet slettet i Billy. "
+    "Opret en ny i Billy under Indstillinger → Adgangsnøgler, og indsæt den her.",
+    "Billy refused the access token. It is wrong, or it has been deleted in Billy. "
+    "Create a new one in Billy under Settings → Access tokens and paste it here.",
+)
+_FORBIDDEN = Text(
+    "Billy kender adgangsnøglen, men giver den ikke lov til at læse disse oplysninger. "
+    "Bed en administrator af regnskabet i Billy om at oprette en adgangsnøgle, og indsæt den her.",
+    "Billy knows the access token but does not let it read this information. "
+    "Ask an administrator of the company in Billy to create an access token and paste it here.",
+)
+_BAD_TOKEN = Text(
+    "Adgangsnøglen mangler, eller den har tegn, som en nøgle ikke kan have. Kopiér den igen fra Billy.",
+    "The access token is missing or has characters that no token has. Copy it from Billy again.",
+)
+_BAD_ADDRESS = Text(
+    "Adressen på Billy skal begynde med https://. Ret den i forbindelsens indstillinger.",
+    "The address of Billy must begin with https://. Correct it in the settings of the connection.",
+)
+_NOT_FOUND = Text(
+    "Billy har ikke længere det, vi spurgte efter. Kontrollér i Billy, om det er slettet.",
+    "Billy no longer has what we asked for. Check in Billy whether it was deleted.",
+)
+_BAD_DOWNLOAD = Text(
+    "PDF-filen blev ikke hentet, fordi Billy henviste til noget, der ikke er en PDF-fil hos Billy. "
+    "Giv besked til den, der driver denne installation.",
+    "The PDF was not fetched because Billy pointed to something that is not a PDF file at Billy. "
+    "Tell whoever runs this installation.",
+)
+_NO_DOWNLOAD = Text(
+    "Billy kunne ikke levere PDF-filen lige nu. Du skal ikke gøre noget; vi prøver igen.",
+    "Billy could not deliver the PDF right now. You need not do anything; we will try again.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list, with the records that Billy sent along.
+
+    ``sideloaded`` holds them by root name, e.g. ``contacts``. ``page_count`` and
+    ``total`` are None where Billy did not say.
+    """
+
+    records: list[Record]
+    sideloaded: Mapping[str, list[Record]]
+    page_count: int | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    retry_after: float | None
+    body: bytes
+
+
+class _NoAnswer(Exception):
+    """No complete answer came; the message may go to the log."""
+
+
+class _TooLarge(Exception):
+    """The answer is larger than anything we asked for."""
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """RFC 8259 section 6: NaN and Infinity are not JSON."""
+    raise ValueError(f"{name} is not a number")
+
+
+def _parse_json(body: bytes) -> Record | None:
+    """The JSON object in ``body`` with exact decimals, or None where there is none."""
+    # Nesting, huge integers and huge exponents raise the other three.
+    with suppress(ValueError, RecursionError, ArithmeticError):
+        document = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+        if isinstance(document, dict):
+            return document
+    return None
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Seconds to wait by a ``Retry-After`` header, number or date (RFC 9110 10.2.3)."""
+    if not retry_after:
+        return None
+    if re.fullmatch(r"[0-9]{1,9}", retry_after.strip()):
+        return float(retry_after)
+    with suppress(ValueError):
+        moment = parsedate_to_datetime(retry_after)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return None
+
+
+def _is_record_list(value: object) -> TypeGuard[list[Record]]:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _page(document: Record, root: str, records: list[Record]) -> Page:
+    """The records found under ``root``, and everything sent along with them."""
+    meta = document.get("meta")
+    paging = meta.get("paging") if isinstance(meta, dict) else None
+    paging = paging if isinstance(paging, dict) else {}
+    sideloaded = {name: value for name, value in document.items() if name != root and _is_record_list(value)}
+    return Page(records, sideloaded, _count(paging.get("pageCount")), _count(paging.get("total")))
+
+
+def _read_body(response: requests.Response, limit: int, deadline: float) -> bytes:
+    """The body, or ``_TooLarge`` above ``limit`` bytes, or ``_NoAnswer`` after ``deadline``."""
+    body = bytearray()
+    # read1 returns what has arrived, so that a trickle of single bytes cannot outlive the deadline.
+    while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        body += chunk
+        if len(body) > limit:
+            raise _TooLarge(f"more than {limit} bytes")
+        if time.monotonic() > deadline:
+            raise _NoAnswer("too slow")
+    return bytes(body)
+
+
+class BillyClient:
+    """Reads from Billy with one company's token; use it in one thread.
+
+    ``timeout`` is (seconds to connect, seconds for a whole answer); one answer
+    can take at most twice the second, where it stalls just before the end.
+    A GET is tried ``tries`` times on 408, 429, 5xx and lost connections, with
+    pauses of at most ``longest_wait`` seconds; a longer ``Retry-After`` is left
+    to the caller in ``SourceUnavailable.retry_after``.
+
+    Methods raise ``SourceError`` only: ``CredentialsRefused`` (401, 403, or a
+    token or address that cannot be right), ``NotFound``, ``SourceUnavailable``
+    and ``SourceChanged``. No error, log or repr holds the token.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        base_url: str = BASE_URL,
+        *,
+        download_hosts: tuple[str, ...] = DOWNLOAD_HOSTS,
+        timeout: tuple[float, float] = (10, 60),
+        sleep: Callable[[float], None] = time.sleep,
+        tries: int = 4,
+        longest_wait: float = 30,
+    ) -> None:
+        self._token = token.strip()
+        # A header takes visible ASCII only; http.client would quote anything else in its error.
+        if not re.fullmatch(r"[\x21-\x7e]+", self._token):
+            raise CredentialsRefused(_BAD_TOKEN)
+        self._base_url = base_url.strip().rstrip("/")
+        self._base = _parse_base_url(self._base_url)
+        self._download_hosts = download_hosts
+        self._timeout = timeout
+        self._sleep = sleep
+        self._tries = tries
+        self._longest_wait = longest_wait
+        self._session = requests.Session()
+        self._session.trust_env = False
+        # Uncompressed, because a compressed trickle would be read past the deadline.
+        self._session.headers.update({"User-Agent": "invoiceapp", "Accept-Encoding": "identity"})
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._session.close()
+
+    def get_one(self, path: str, root: str, params: Mapping[str, str] | None = None) -> Record:
+        """The record under ``root`` (singular) at ``path``, e.g. ``/invoices/abc`` and ``invoice``."""
+        return self.get_page(path, root, params).records[0]
+
+    def get_page(self, path: str, root: str, params: Mapping[str, str] | None = None) -> Page:
+        """The same as a page of one record, for what was sent along with it."""
+        document = self._json(path, params)
+        record = document.get(root)
+        if not isinstance(record, dict):
+            raise SourceChanged(_CHANGED, f"GET {path}: no object {root!r}")
+        return _page(document, root, [record])
+
+    def list_all(self, path: str, root: str, params: Mapping[str, str] | None = None) -> Iterator[Record]:
+        """Every record of a list, each id once."""
+        for page in self.pages(path, root, params):
+            yield from page.records
+
+    def pages(
+        self, path: str, root: str, params: Mapping[str, str] | None = None, *, page_size: int = LARGEST_PAGE
+    ) -> Iterator[Page]:
+        """The pages of a list, without records that an earlier page had.
+
+        A list that shrinks while it is read moves records to pages that are
+        already behind us, so it is read again from its start, ``MAX_PASSES``
+        times at most; then ``SourceUnavailable``. A list without end is
+        ``SourceChanged``.
+        """
+        seen: set[str] = set()
+        for _ in range(MAX_PASSES):
+            largest_total = 0
+            shrank = False
+            for page in self._one_pass(path, root, dict(params or {}), page_size):
+                if page.total is not None:
+                    shrank = shrank or page.total < largest_total
+                    largest_total = max(largest_total, page.total)
+                yield _without(page, seen)
+            if not shrank:
+                return
+        raise SourceUnavailable(_MOVING, f"GET {path}: the total fell in {MAX_PASSES} passes")
+
+    def download(self, url: str) -> bytes:
+        """The PDF at a ``downloadUrl``; the token does not go there.
+
+        Raises ``SourceChanged`` for a foreign host, a redirect, more than
+        ``LARGEST_PDF`` bytes or anything but a PDF, ``SourceUnavailable`` where
+        the link does not work (any more): read the document again for a new one.
+        """
+        host = self._download_host(url)
+        answer = self._answer(url, {}, {}, LARGEST_PDF, f"PDF from {host}")
+        if answer.status >= 400:
+            raise SourceUnavailable(_NO_DOWNLOAD, f"PDF from {host}: HTTP {answer.status}")
+        if answer.status != 200 or not answer.body.startswith(b"%PDF"):
+            raise SourceChanged(_BAD_DOWNLOAD, f"PDF from {host}: HTTP {answer.status}, no PDF")
+        return answer.body
+
+    def _one_pass(self, path: str, root: str, params: dict[str, str], page_size: int) -> Iterator[Page]:
+        """Pages from the first to the last, as Billy sends them."""
+        seen: set[str] = set()
+        for number in range(1, MAX_PAGES + 1):
+            document = self._json(path, {**params, "page": str(number), "pageSize": str(page_size)})
+            records = document.get(root)
+            if not _is_record_list(records):
+                raise SourceChanged(_CHANGED, f"GET {path}: no list {root!r}")
+            page = _page(document, root, records)
+            yield page
+            if _is_last(page, number, page_size, seen):
+                return
+            seen.update(_ids(page))
+        raise SourceChanged(_CHANGED, f"GET {path}: more than {MAX_PAGES} pages")
+
+    def _json(self, path: str, params: Mapping[str, str] | None) -> Record:
+        headers = {"X-Access-Token": self._token, "Accept": "application/json", "Accept-Language": "en_US"}
+        answer = self._answer(self._base_url + path, params or {}, headers, LARGEST_JSON, f"GET {path}")
+        document = _parse_json(answer.body)
+        if answer.status != 200:
+            raise self._error(answer.status, document or {}, path)
+        if document is None:
+            raise SourceChanged(_CHANGED, f"GET {path}: no JSON object")
+        return document
+
+    def _error(self, status: int, document: Record, path: str) -> SourceError:
+        """What an answer other than 200 means; ``document`` is Billy's error object."""
+        code = str(document.get("errorCode") or "")
+        said = f"{code} {document.get('errorMessage') or ''}".replace(self._token, "***")
+        detail = f"GET {path}: HTTP {status} {' '.join(said.split())[:300]}".rstrip()
+        if status == 401:
+            return CredentialsRefused(_TOKEN_REFUSED, detail)
+        if status == 403:
+            return CredentialsRefused(_FORBIDDEN, detail)
+        if status == 404 and code == "RECORD_NOT_FOUND":
+            return NotFound(_NOT_FOUND, detail)
+        return SourceChanged(_CHANGED, detail)
+
+    def _answer(
+        self, url: str, params: Mapping[str, str], headers: Mapping[str, str], limit: int, name: str
+    ) -> _Answer:
+        """The answer to a GET, after as many tries as it takes; ``name`` stands for it in errors."""
+        for attempt in range(1, self._tries + 1):
+            text, retry_after = _UNAVAILABLE, None
+            try:
+                answer = self._fetch(url, params, headers, limit)
+            except _NoAnswer as error:
+                reason = str(error)
+            except _TooLarge as error:
+                raise SourceChanged(_CHANGED, f"{name}: {error}") from None
+            else:
+                if answer.status not in (408, 429) and answer.status < 500:
+                    return answer
+                reason, retry_after = f"HTTP {answer.status}", answer.retry_after
+                text = _BUSY if answer.status == 429 else _UNAVAILABLE
+            pause = max(retry_after or 0, _FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
+            if attempt == self._tries or pause > self._longest_wait:
+                break
+            self._sleep(pause)
+        # Outside the handlers, because the errors of requests hold the request and so the token.
+        raise SourceUnavailable(text, f"{name}: {reason}", retry_after)
+
+    def _fetch(self, url: str, params: Mapping[str, str], headers: Mapping[str, str], limit: int) -> _Answer:
+        """One try of one GET."""
+        deadline = time.monotonic() + self._timeout[1]
+        try:
+            with self._session.get(
+                url, params=params, headers=headers, stream=True, allow_redirects=False, timeout=self._timeout
+            ) as response:
+                body = _read_body(response, limit, deadline)
+                return _Answer(response.status_code, _seconds(response.headers.get("Retry-After")), body)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise _NoAnswer(type(error).__name__) from None
+
+    def _download_host(self, url: str) -> str:
+        """The host of a PDF's address, where it is one that we may ask (no reaching into the own network)."""
+        try:
+            # The parser that requests uses, so that both see the same host.
+            parts = parse_url(url)
+        except urllib3.exceptions.LocationParseError:
+            parts = Url()
+        host = parts.host or ""
+        known = host == self._base.host or any(
+            host == name or (name.startswith(".") and host.endswith(name)) for name in self._download_hosts
+        )
+        demo = parts.scheme == self._base.scheme == "http" and host == self._base.host
+        if not known or not (parts.scheme == "https" or demo) or parts.auth:
+            raise SourceChanged(_BAD_DOWNLOAD, f"PDF from {parts.scheme}://{host}: not allowed")
+        return host
+
+
+def _parse_base_url(base_url: str) -> Url:
+    """https, or http on this machine (the demo); raises ``CredentialsRefused``."""
+    try:
+        parts = parse_url(base_url)
+    except urllib3.exceptions.LocationParseError:
+        parts = Url()
+    secure = parts.scheme == "https" or (parts.scheme == "http" and parts.host in _LOOPBACK)
+    if not secure or not parts.host or parts.auth or parts.query or parts.fragment:
+        raise CredentialsRefused(_BAD_ADDRESS, "base_url is not https")
+    return parts
+
+
+def _ids(page: Page) -> set[str]:
+    return {record["id"] for record in page.records if isinstance(record.get("id"), str)}
+
+
+def _without(page: Page, seen: set[str]) -> Page:
+    """The page without the records that ``seen`` has, to which its own ids are added; none without id is left out."""
+    fresh = []
+    for record in page.records:
+        key = record.get("id")
+        if not isinstance(key, str):
+            fresh.append(record)
+        elif key not in seen:
+            seen.add(key)
+            fresh.append(record)
+    return replace(page, records=fresh)
+
+
+def _is_last(page: Page, number: int, page_size: int, earlier: set[str]) -> bool:
+    """Whether to stop after page ``number``; without paging data at a short page or one with nothing new."""
+    if not page.records:
+        return True
+    if page.page_count is not None:
+        return number >= page.page_count
+    return len(page.records) < page_size or _ids(page) <= earlier

@@ -1,0 +1,110 @@
+"""Seller and buyer from Billy's organization and contact, with the user's overrides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from invoiceapp.domain.identifiers import CVR, EU_COUNTRIES, GLN, VAT_SCHEMES, Participant, cvr_from, digits
+from invoiceapp.domain.parties import Address, Contact, Party
+from invoiceapp.domain.settings import CustomerSettings, SupplierSettings
+
+from .texts import clean
+
+Record = Mapping[str, Any]
+
+
+def has_vat(organization: Record) -> bool:
+    """Whether the company is registered for VAT; Billy's field may be missing in old records."""
+    return organization.get("hasVat") is not False
+
+
+def seller(organization: Record, settings: SupplierSettings) -> Party:
+    """BG-4."""
+    cvr = cvr_from(organization.get("registrationNo"))
+    name = settings.name or clean(organization.get("name")) or ""
+    return Party(
+        name=name,
+        endpoint=settings.endpoint or (Participant(CVR, cvr) if cvr else None),
+        trading_name=name,
+        legal_id=cvr,
+        legal_scheme=CVR if cvr else None,
+        vat_id=settings.vat_number or (f"DK{cvr}" if cvr and has_vat(organization) else None),
+        address=Address(
+            street=settings.street or clean(organization.get("street")),
+            city=settings.city or clean(organization.get("city")),
+            postal_code=settings.postal_code or clean(organization.get("zipcode")),
+            country=_country(organization.get("countryId")) or "DK",
+        ),
+        contact=Contact(
+            name=settings.contact_name or name or None,
+            phone=settings.phone or clean(organization.get("phone")),
+            email=settings.email or clean(organization.get("email")),
+        ),
+    )
+
+
+def _country(value: object) -> str | None:
+    return value.upper() if isinstance(value, str) and re.fullmatch(r"[A-Za-z]{2}", value) else None
+
+
+def _vat_id(registration: str | None, country: str | None) -> str | None:
+    """The VAT number of a buyer in another EU country, with prefix (BR-CO-09: Greece's is EL)."""
+    if not registration or country not in EU_COUNTRIES or country == "DK":
+        return None
+    bare = re.sub(r"[^A-Za-z0-9]", "", registration).upper()
+    prefix = "EL" if country == "GR" else country
+    return bare if bare.startswith(prefix) else prefix + bare
+
+
+def _found_endpoint(contact: Record, country: str | None, vat_id: str | None) -> Participant | None:
+    """The address that Billy's own fields give: EAN first, then CVR, then the foreign VAT number.
+
+    A wrong EAN is kept as it is, so that the check of the output format can say
+    what is wrong with it, instead of an address that the user never chose.
+    """
+    ean = contact.get("ean")
+    if isinstance(ean, str) and ean.strip():
+        return Participant(GLN, digits(ean))
+    registration = contact.get("registrationNo")
+    if country == "DK":
+        cvr = cvr_from(registration)
+        return Participant(CVR, cvr) if cvr else None
+    if country == "NO":
+        bare = re.sub(r"\D", "", registration or "")
+        return Participant("0192", bare) if len(bare) == 9 else None
+    if country == "SE" and vat_id and re.fullmatch(r"SE\d{10}01", vat_id):
+        # A Swedish VAT number is SE + the organisation number + 01; Peppol addresses are organisation numbers.
+        return Participant("0007", vat_id[2:12])
+    scheme = VAT_SCHEMES.get(country or "")
+    return Participant(scheme, vat_id) if scheme and vat_id else None
+
+
+def buyer(contact: Record, person: Record | None, settings: CustomerSettings) -> Party:
+    """BG-7."""
+    country = settings.country or _country(contact.get("countryId"))
+    registration = clean(contact.get("registrationNo"))
+    cvr = cvr_from(registration) if country == "DK" else None
+    vat_id = settings.vat_number or _vat_id(registration, country)
+    outside_eu = country is not None and country not in EU_COUNTRIES
+    person_name = settings.contact_name or (clean(person.get("name")) if person else None)
+    return Party(
+        name=settings.name or clean(contact.get("name")) or "",
+        endpoint=settings.endpoint or _found_endpoint(contact, country, vat_id),
+        legal_id=cvr or (registration if outside_eu else None),
+        legal_scheme=CVR if cvr else None,
+        vat_id=vat_id,
+        address=Address(
+            street=settings.street or clean(contact.get("street")),
+            city=settings.city or clean(contact.get("cityText")),
+            postal_code=settings.postal_code or clean(contact.get("zipcodeText")),
+            country=country,
+        ),
+        contact=Contact(
+            id=settings.buyer_reference or person_name,
+            name=person_name,
+            phone=clean(contact.get("phone")),
+            email=settings.email or (clean(person.get("email")) if person else None),
+        ),
+    )
