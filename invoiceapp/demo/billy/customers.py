@@ -76,13 +76,13 @@ _PEOPLE = (
     ("Zainab Ali", "Kirsebærhaven 21", "2195", "København N"),
 )
 _FOREIGN = (
-    ("Norrsken Kontor AB", "Sveavägen 999", "111 99", "Stockholm", "SE", "SE559999000101"),
-    ("Malmö Papper AB", "Hamngatan 900", "211 99", "Malmö", "SE", "SE559999000201"),
+    ("Norrsken Kontor AB", "Sveavägen 999", "111 99", "Stockholm", "SE", "SE559999001601"),
+    ("Malmö Papper AB", "Hamngatan 900", "211 99", "Malmö", "SE", "SE559999002401"),
     ("Nordlicht Büro GmbH", "Hafenstraße 999", "20999", "Hamburg", "DE", "DE999999999"),
     ("Kiel Service GmbH", "Fördeweg 900", "24999", "Kiel", "DE", "DE999999980"),
     ("Noorderlicht Kantoor B.V.", "Grachtweg 999", "1099 ZZ", "Amsterdam", "NL", "NL999999999B01"),
-    ("Nordlys Norge AS", "Fjordgata 999", "0199", "Oslo", "NO", "999999999MVA"),
-    ("Bergen Kontordrift AS", "Bryggen 900", "5099", "Bergen", "NO", "999999980MVA"),
+    ("Nordlys Norge AS", "Fjordgata 999", "0199", "Oslo", "NO", "999999972MVA"),
+    ("Bergen Kontordrift AS", "Bryggen 900", "5099", "Bergen", "NO", "999999972MVA"),
     ("Northern Lights Office Ltd", "999 Aurora Street", "EC9Z 9ZZ", "London", "GB", "GB999999999"),
     ("Aurora Supplies Inc.", "999 Aurora Avenue", "99999", "Fairbanks", "US", "99-9999999"),
     ("Polar Consulting LLC", "900 Ice Road", "99998", "Anchorage", "US", "99-9999998"),

@@ -1,0 +1,70 @@
+"""The demo's stand-ins: Billy's API and two receiving partners. ``python -m invoiceapp.demo.serve``."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from invoiceapp import config as configuration
+from invoiceapp import logs
+from invoiceapp.network import free_port
+
+from . import addresses
+from .addresses import BILLY_PORT, SFTP_PORT, SMTP_PORT, Addresses
+from .billy.company import demo_company
+from .billy.server import serve as serve_billy
+from .partners.pages import partners_pages
+from .partners.serve import serve_partners
+
+TOKEN = "demo-token"  # noqa: S105 - opens only the stand-in on this machine
+
+
+@contextmanager
+def running(instance_dir: Path) -> Iterator[Addresses]:
+    """Serve all stand-ins in this process and publish where."""
+    with ExitStack() as stack:
+        partners = stack.enter_context(
+            serve_partners(
+                addresses.folder(instance_dir) / "received",
+                sftp_port=free_port(SFTP_PORT),
+                smtp_port=free_port(SMTP_PORT),
+            )
+        )
+        billy = stack.enter_context(
+            serve_billy("127.0.0.1", free_port(BILLY_PORT), demo_company(addresses.anchor(instance_dir)), TOKEN)
+        )
+        billy.app.register_blueprint(partners_pages(partners.arrivals))
+        found = Addresses(
+            billy.url, f"{billy.root}/partners", partners.sftp_port, partners.smtp_port, partners.host_key
+        )
+        addresses.write(instance_dir, found)
+        stack.callback(addresses.forget, instance_dir)
+        yield found
+
+
+@contextmanager
+def available(instance_dir: Path) -> Iterator[Addresses]:
+    """The stand-ins of the running demo; where none runs, our own for as long as the block lasts."""
+    found = addresses.read(instance_dir)
+    if found is not None:
+        yield found
+        return
+    with running(instance_dir) as own:
+        yield own
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    logs.configure()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with running(configuration.load().instance_dir):
+        stop.wait()
+
+
+if __name__ == "__main__":
+    main()

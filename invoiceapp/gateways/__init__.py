@@ -1,0 +1,1 @@
+"""How bytes travel. One folder a kind; see ``base.py`` for the contract."""

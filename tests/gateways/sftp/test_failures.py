@@ -1,0 +1,72 @@
+"""Every failure of the library becomes exactly one of the four errors."""
+
+from __future__ import annotations
+
+import socket
+
+import paramiko
+import pytest
+from paramiko.ssh_exception import IncompatiblePeer
+
+from invoiceapp.gateways.base import Refused, Unavailable, Unknown
+from invoiceapp.gateways.sftp.failures import while_connecting, while_logging_in, while_renaming, while_writing
+
+BREAKS = [
+    EOFError(),
+    OSError("Socket is closed"),
+    TimeoutError(),
+    ConnectionResetError(),
+    paramiko.SSHException("Server connection dropped"),
+    paramiko.ChannelException(2, "Connect failed"),
+    paramiko.SFTPError("Expected status"),
+    ValueError("garbage"),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        *((error, Unavailable) for error in BREAKS),
+        (socket.gaierror(-2, "Name or service not known"), Unavailable),
+        (ConnectionRefusedError(), Unavailable),
+        (paramiko.SSHException("Error reading SSH protocol banner"), Unavailable),
+        (IncompatiblePeer("no acceptable ciphers"), Refused),
+    ],
+    ids=repr,
+)
+def test_failures_while_connecting(error, kind):
+    assert type(while_connecting(error)) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "connected", "kind"),
+    [
+        (paramiko.AuthenticationException("Authentication failed."), True, Refused),
+        (paramiko.BadAuthenticationType("Bad authentication type", ["publickey"]), True, Refused),
+        (paramiko.AuthenticationException("Authentication timeout."), True, Unavailable),
+        (paramiko.AuthenticationException("Authentication failed: transport shut down or saw EOF"), False, Unavailable),
+        *((error, False, Unavailable) for error in BREAKS),
+    ],
+    ids=repr,
+)
+def test_failures_while_logging_in(error, connected, kind):
+    assert type(while_logging_in(error, connected=connected)) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        *((error, Unavailable) for error in BREAKS),
+        (OSError("Failure"), Unavailable),
+        (FileNotFoundError(2, "No such file"), Refused),
+        (PermissionError(13, "Permission denied"), Refused),
+    ],
+    ids=repr,
+)
+def test_failures_while_writing(error, kind):
+    assert type(while_writing(error, "/in")) is kind
+
+
+@pytest.mark.parametrize("error", BREAKS, ids=repr)
+def test_a_rename_without_an_answer_is_unknown(error):
+    assert type(while_renaming(error)) is Unknown
