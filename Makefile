@@ -1,0 +1,86 @@
+# `make help` lists the targets. The CI script runs `make check`, nothing else.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+MARKUP := invoiceapp/templates
+
+##@ Use
+.PHONY: run
+run: $(RUN_STAMP) ## Install what is missing and start everything, with the demo company
+	@./scripts/system-packages run
+	$(BIN)/python app.py
+
+##@ Develop
+.PHONY: install
+install: $(DEV_STAMP) ## Install the product, the tools and the test libraries
+	@./scripts/system-packages test
+
+.PHONY: test
+test: install ## The whole test suite: unit, SQLite and PostgreSQL, real servers, browser
+	$(BIN)/python -m pytest -q -m "not browser" --durations=10
+	$(BIN)/python -m pytest -q -m "not browser and not server" --database=postgresql tests/services tests/models tests/migrations tests/crash tests/blueprints
+	$(BIN)/python -m pytest -q -m browser
+
+.PHONY: check
+check: lint test ## Everything that must hold before a change lands
+
+.PHONY: lint
+lint: install ## Style, types, import contracts, templates, translations, lock files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djlint --quiet --lint $(MARKUP)
+	./scripts/translations --check
+	./scripts/lock --check
+
+.PHONY: format
+format: $(DEV_STAMP) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: install ## Measure writing, validating and memory beside a peer library (docs/performance.md)
+	$(BIN)/python -m benchmarks
+
+.PHONY: golden
+golden: install ## Write the golden files anew; read the difference before committing it
+	$(BIN)/python -m pytest -q tests/formats --update-golden
+
+.PHONY: screens
+screens: install ## Take the screenshots of docs/screens anew
+	$(BIN)/python -m pytest -q -m browser --update-screens tests/browser
+
+.PHONY: lock
+lock: $(DEV_STAMP) ## Lock requirements.in and requirements-dev.in with hashes
+	./scripts/lock
+
+.PHONY: translations
+translations: $(DEV_STAMP) ## Collect the texts and compile the Danish catalogue
+	./scripts/translations
+
+.PHONY: clean
+clean: ## Remove the virtual environment and caches; instance/ (your data) stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.12 or the like") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(DEV_STAMP): requirements-dev.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@ $(RUN_STAMP)

@@ -1,0 +1,48 @@
+"""Timing that can be compared on a noisy machine: windows in ABBA order, medians and spread."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+WINDOW = 0.5
+ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Documents per second of one process: median, smallest and largest window."""
+
+    median: float
+    low: float
+    high: float
+
+
+def _window(work: Callable[[], object], seconds: float) -> float:
+    count, started = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - started) < seconds:
+        work()
+        count += 1
+    return count / elapsed
+
+
+def rates(work: dict[str, Callable[[], object]], rounds: int = ROUNDS, window: float = WINDOW) -> dict[str, Rate]:
+    """Rates of several pieces of work, measured in turn, forwards and backwards, after one warm-up of each."""
+    for function in work.values():
+        function()
+    found: dict[str, list[float]] = {name: [] for name in work}
+    for number in range(rounds):
+        names = list(work) if number % 2 == 0 else list(reversed(work))
+        for name in names:
+            found[name].append(_window(work[name], window))
+    return {name: Rate(statistics.median(v), min(v), max(v)) for name, v in found.items()}
+
+
+def peak_memory_mb() -> float:
+    """Largest resident size of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
