@@ -2,107 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Flask
-from redis import Redis
-from werkzeug.middleware.proxy_fix import ProxyFix
+from typing import TYPE_CHECKING
 
-from . import config as configuration
-from .config import Config
+if TYPE_CHECKING:
+    from flask import Flask
 
-
-def create_app(config: Config | None = None) -> Flask:
-    """The WSGI app, put together in named steps. Raises ``ConfigurationError``."""
-    app = Flask(__name__)
-    configure(app, config or configuration.load())
-    bind_extensions(app)
-    register_pages(app)
-    register_commands(app)
-    return app
+    from .config import Config
 
 
-def configure(app: Flask, config: Config) -> None:
-    """Flask's and the extensions' settings from ours."""
-    config.instance_dir.mkdir(parents=True, exist_ok=True)
-    app.extensions["invoiceapp.config"] = config
-    secure = config.base_url.startswith("https://")
-    app.config.update(
-        SECRET_KEY=config.secret_key,
-        TESTING=config.testing,
-        MAX_CONTENT_LENGTH=4 * 1024 * 1024,
-        TRUSTED_HOSTS=list(config.trusted_hosts),
-        # __Host- binds the cookie to this host, but browsers take it over https only.
-        SESSION_COOKIE_NAME="__Host-session" if secure else "session",
-        SESSION_COOKIE_SECURE=secure,
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SQLALCHEMY_DATABASE_URI=config.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config.database_url),
-        BABEL_DEFAULT_LOCALE="da",
-        BABEL_DEFAULT_TIMEZONE="Europe/Copenhagen",
-        **_security_settings(config),
-    )
-    if config.proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies)  # type: ignore[method-assign]
+def create_app(config: Config | None = None, *, pages: bool = True) -> Flask:
+    """The app; see ``factory.py``, imported here so that rooms of the package load without Flask."""
+    from .factory import create_app as create
 
-
-def _engine_options(url: str) -> dict[str, object]:
-    if url.startswith("sqlite"):
-        return {}
-    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10}
-
-
-def _security_settings(config: Config) -> dict[str, object]:
-    """Flask-Security: sign-in and password reset with our templates; nobody signs up by themselves."""
-    return {
-        "SECURITY_PASSWORD_HASH": "argon2",
-        "SECURITY_PASSWORD_SALT": config.password_salt,
-        "SECURITY_PASSWORD_LENGTH_MIN": 12,
-        "SECURITY_PASSWORD_SINGLE_HASH": ["argon2"],
-        "SECURITY_REGISTERABLE": False,
-        "SECURITY_CHANGEABLE": True,
-        "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
-        "SECURITY_TRACKABLE": True,
-        "SECURITY_RETURN_GENERIC_RESPONSES": True,
-        "SECURITY_REDIRECT_ALLOW_SUBDOMAINS": False,
-        "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
-        "SECURITY_USE_REGISTER_V2": True,
-        "SECURITY_POST_LOGIN_VIEW": "/",
-        "SECURITY_POST_LOGOUT_VIEW": "/login",
-        "SECURITY_LOGOUT_METHODS": ["POST"],
-        "WTF_CSRF_TIME_LIMIT": None,
-    }
-
-
-def bind_extensions(app: Flask) -> None:
-    """Database, migrations, sign-in, languages, CSRF, Redis, htmx and the security headers."""
-    from flask_security import RoleMixin, SQLAlchemyUserDatastore
-
-    from . import formatting, htmx, languages, security_headers
-    from .extensions import babel, csrf, db, migrate, security
-    from .models import User
-
-    config: Config = app.extensions["invoiceapp.config"]
-    db.init_app(app)
-    migrate.init_app(app, db, directory=str(configuration.MIGRATIONS), render_as_batch=True)
-    csrf.init_app(app)
-    babel.init_app(app, locale_selector=languages.selected)
-    security.init_app(app, SQLAlchemyUserDatastore(db, User, RoleMixin))
-    app.extensions["invoiceapp.redis"] = Redis.from_url(
-        config.redis_url, socket_connect_timeout=3, health_check_interval=30
-    )
-    for module in (htmx, security_headers, formatting):
-        module.init_app(app)
-
-
-def register_pages(app: Flask) -> None:
-    """All blueprints and the error pages."""
-    from . import blueprints
-
-    blueprints.init_app(app)
-
-
-def register_commands(app: Flask) -> None:
-    """``flask demo``, ``flask formats``, ``flask runs``, ``flask deliveries``."""
-    from . import cli
-
-    cli.init_app(app)
+    return create(config, pages=pages)

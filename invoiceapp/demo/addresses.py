@@ -7,6 +7,7 @@ import socket
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 #: Wanted ports; taken ones are replaced by free ones.
 BILLY_PORT, SFTP_PORT, SMTP_PORT = 8101, 8102, 8103
@@ -49,8 +50,10 @@ def read(instance_dir: Path) -> Addresses | None:
         stored = Addresses(**json.loads(_path(instance_dir).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+    billy = urlsplit(stored.billy_url)
     try:
-        socket.create_connection(("127.0.0.1", stored.sftp_port), timeout=1).close()
+        # The HTTP one: an SSH server would log a connection that says nothing as an error.
+        socket.create_connection((billy.hostname or "127.0.0.1", billy.port or 80), timeout=1).close()
     except OSError:
         return None
     return stored

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from invoiceapp import config as configuration
 from invoiceapp import logs
-from invoiceapp.network import free_port
+from invoiceapp.processes import free_port
 
 from . import addresses
 from .addresses import BILLY_PORT, SFTP_PORT, SMTP_PORT, Addresses

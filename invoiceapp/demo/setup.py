@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from flask_security import hash_password
 from sqlalchemy import select
 
 from invoiceapp.config import kept_secret
+from invoiceapp.current import config
 from invoiceapp.domain.tax import VatCategory
-from invoiceapp.extensions import config, security
+from invoiceapp.extensions import security
 from invoiceapp.models import Adaptor, Customer, Gateway, Membership, Role, Subscription, User, db, utcnow
 from invoiceapp.services.configuration import gateways, rules, sources
 from invoiceapp.services.database import transaction
@@ -44,7 +46,9 @@ def _people() -> str:
             session.add(subscription)
             session.flush()
         if session.scalar(select(User).where(User.email == EMAIL)) is None:
-            user = security.datastore.create_user(email=EMAIL, name="Demo", password=_hashed(password()), active=True)
+            user = security.datastore.create_user(
+                email=EMAIL, name="Demo", password=hash_password(password()), active=True
+            )
             session.flush()
             session.add(Membership(subscription_id=subscription.id, user_id=user.id, role=Role.OWNER))
         return subscription.id
@@ -53,12 +57,6 @@ def _people() -> str:
 def password() -> str:
     """The demo user's password, made at the first start."""
     return kept_secret(addresses.folder(config().instance_dir), "password")[:20]
-
-
-def _hashed(text: str) -> str:
-    from flask_security import hash_password  # needs the app that is being set up
-
-    return str(hash_password(text))
 
 
 def _gateway(subscription_id: str, kind: str, name: str, raw: dict[str, str]) -> Gateway:
@@ -108,14 +106,19 @@ def _vat_map(adaptor_id: str) -> None:
     categories = {str(rate["id"]): _CATEGORIES[rate["name"]] for rate in rates if rate["name"] in _CATEGORIES}
     with transaction() as session:
         row = session.get_one(Adaptor, adaptor_id)
-        row.settings = {**row.settings, "vat": {rate: {"category": category.value} for rate, category in categories.items()}}
+        row.settings = {
+            **row.settings,
+            "vat": {rate: {"category": category.value} for rate, category in categories.items()},
+        }
 
 
 def _activate(adaptor_id: str, sftp: Gateway, mail: Gateway) -> None:
     """Public bodies and chains by OIOUBL, companies by Peppol; private persons stay off, as a user would have it."""
     with transaction() as session:
         customers = session.scalars(
-            select(Customer).where(Customer.adaptor_id == adaptor_id, Customer.is_archived.is_(False)).order_by(Customer.name)
+            select(Customer)
+            .where(Customer.adaptor_id == adaptor_id, Customer.is_archived.is_(False))
+            .order_by(Customer.name)
         ).all()
     chosen: dict[tuple[str, str], list[str]] = {}
     for position, customer in enumerate(customers):

@@ -70,7 +70,7 @@ _MOVES: dict[tuple[DeliveryState, DeliveryState], frozenset[Mover]] = {
     (S.BLOCKED, S.SUPERSEDED): frozenset({Mover.CONVERTER}),
     **{
         (state, S.SUPERSEDED): frozenset({Mover.PERSON})
-        for state in (S.DELIVERED, S.ACKNOWLEDGED, S.REJECTED, S.FAILED, S.OUTCOME_UNKNOWN, S.CANCELLED)
+        for state in (S.ACCEPTED, S.DELIVERED, S.ACKNOWLEDGED, S.REJECTED, S.FAILED, S.OUTCOME_UNKNOWN, S.CANCELLED)
     },
 }
 

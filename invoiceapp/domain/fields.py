@@ -19,6 +19,8 @@ from .identifiers import SCHEME_NAMES, Participant
 from .money import to_decimal
 
 LONGEST_TEXT = 10_000
+#: Control characters, and what neither UTF-8 nor XML 1.0 (section 2.2) can carry.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 class FieldType(StrEnum):
@@ -63,7 +65,7 @@ class FieldInvalid(ValueError):
 
 
 def _integer(field: Field, raw: str) -> int:
-    if not re.fullmatch(r"-?\d{1,9}", raw):
+    if not re.fullmatch(r"-?[0-9]{1,9}", raw):
         raise FieldInvalid(Text("Skriv et helt tal.", "Enter a whole number."))
     number = int(raw)
     if (field.smallest is not None and number < field.smallest) or (
@@ -124,7 +126,7 @@ def _choice(field: Field, raw: str) -> str:
 
 
 def _text(field: Field, raw: str) -> str:
-    if field.pattern is not None and not re.fullmatch(field.pattern, raw):
+    if field.pattern is not None and not re.fullmatch(field.pattern, raw, re.ASCII):
         raise FieldInvalid(field.help or Text("Formen er forkert.", "The form is wrong."))
     return raw
 
@@ -151,7 +153,7 @@ def parse(field: Field, raw: str) -> Any:
         return None
     if len(raw) > LONGEST_TEXT:
         raise FieldInvalid(Text("Teksten er for lang.", "The text is too long."))
-    if field.type is not FieldType.MULTILINE and not field.secret and re.search(r"[\x00-\x1f\x7f]", raw):
+    if field.type is not FieldType.MULTILINE and not field.secret and _UNPRINTABLE.search(raw):
         raise FieldInvalid(Text("Skriv teksten på én linje.", "Write the text on one line."))
     return _PARSERS.get(field.type, _text)(field, raw)
 

@@ -15,6 +15,8 @@ GLN = "0088"
 CVR = "0184"
 SE = "0198"
 P_NUMBER = "0096"
+SWEDISH = "0007"
+NORWEGIAN = "0192"
 
 #: EAS schemes that a Danish user meets, by name. The full list is in the rule packs.
 SCHEME_NAMES = {
@@ -22,8 +24,8 @@ SCHEME_NAMES = {
     CVR: "CVR",
     SE: "SE",
     P_NUMBER: "P-nummer",
-    "0007": "SE organisationsnummer",
-    "0192": "NO organisasjonsnummer",
+    SWEDISH: "SE organisationsnummer",
+    NORWEGIAN: "NO organisasjonsnummer",
     "0204": "DE Leitweg-ID",
     "0208": "BE ondernemingsnummer",
     "9930": "DE USt-IdNr.",
@@ -37,7 +39,7 @@ def digits(text: str) -> str:
 
 def is_valid_cvr(text: str) -> bool:
     """Danish company number: 8 digits, modulus 11 with weights 2 7 6 5 4 3 2 1."""
-    if not re.fullmatch(r"[1-9]\d{7}", text):
+    if not re.fullmatch(r"[1-9][0-9]{7}", text):
         return False
     return sum(w * int(c) for w, c in zip(_CVR_WEIGHTS, text, strict=True)) % 11 == 0
 
@@ -51,17 +53,17 @@ def cvr_from(text: str | None) -> str | None:
     if not text:
         return None
     bare = digits(text).upper().removeprefix("DK")
-    return bare if re.fullmatch(r"\d{8}", bare) else None
+    return bare if re.fullmatch(r"[0-9]{8}", bare) else None
 
 
 def is_valid_se(text: str) -> bool:
     """Danish VAT registration (SE number) as an address: ``DK`` and 8 digits (PEPPOL-COMMON-R053)."""
-    return re.fullmatch(r"DK\d{8}", text) is not None
+    return re.fullmatch(r"DK[0-9]{8}", text) is not None
 
 
 def is_valid_p_number(text: str) -> bool:
     """Danish production unit: 10 digits (PEPPOL-COMMON-R052)."""
-    return re.fullmatch(r"\d{10}", text) is not None
+    return re.fullmatch(r"[0-9]{10}", text) is not None
 
 
 def _mod10_weighted(body: str) -> int:
@@ -71,13 +73,13 @@ def _mod10_weighted(body: str) -> int:
 
 def is_valid_gln(text: str) -> bool:
     """GLN (Danish EAN location number): 13 digits with GS1 check digit (PEPPOL-COMMON-R040)."""
-    return re.fullmatch(r"\d{13}", text) is not None and int(text[-1]) == _mod10_weighted(text[:-1])
+    return re.fullmatch(r"[0-9]{13}", text) is not None and int(text[-1]) == _mod10_weighted(text[:-1])
 
 
 def is_valid_iban(text: str) -> bool:
     """ISO 13616: country, two check digits, modulus 97."""
     bare = digits(text).upper()
-    if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{10,30}", bare):
+    if not re.fullmatch(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{10,30}", bare):
         return False
     moved = bare[4:] + bare[:4]
     return int("".join(str(int(c, 36)) for c in moved)) % 97 == 1
@@ -91,16 +93,28 @@ def luhn_digit(body: str) -> int:
 
 def is_valid_fik71(reference: str) -> bool:
     """FIK card type 71 reference: 15 digits, the last one a modulus-10 check digit."""
-    return re.fullmatch(r"\d{15}", reference) is not None and int(reference[-1]) == luhn_digit(reference[:-1])
+    return re.fullmatch(r"[0-9]{15}", reference) is not None and int(reference[-1]) == luhn_digit(reference[:-1])
 
 
 def fik71_reference(number: str) -> str | None:
     """The 15-digit reference that stands for an invoice number, or None where it has more than 14 digits."""
-    bare = re.sub(r"\D", "", number)
+    bare = re.sub(r"[^0-9]", "", number)
     if not bare or len(bare) > 14:
         return None
     body = bare.rjust(14, "0")
     return body + str(luhn_digit(body))
+
+
+def is_valid_swedish(text: str) -> bool:
+    """Swedish organisation number: 10 digits, modulus 10 (PEPPOL-COMMON-R049)."""
+    return re.fullmatch(r"[0-9]{10}", text) is not None and int(text[-1]) == luhn_digit(text[:-1])
+
+
+def is_valid_norwegian(text: str) -> bool:
+    """Norwegian organisation number: 9 digits, modulus 11 (PEPPOL-COMMON-R041)."""
+    if not re.fullmatch(r"[0-9]{9}", text):
+        return False
+    return sum(w * int(c) for w, c in zip((3, 2, 7, 6, 5, 4, 3, 2, 1), text, strict=True)) % 11 == 0
 
 
 #: EAS schemes in which a company is addressed by its VAT number, by country.
@@ -144,7 +158,13 @@ EU_COUNTRIES = frozenset(
     ]
 )
 
-_FORMS = {GLN: is_valid_gln, SE: is_valid_se, P_NUMBER: is_valid_p_number}
+_FORMS = {
+    GLN: is_valid_gln,
+    SE: is_valid_se,
+    P_NUMBER: is_valid_p_number,
+    SWEDISH: is_valid_swedish,
+    NORWEGIAN: is_valid_norwegian,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +182,11 @@ class Participant:
         """Whether the value has its scheme's form. Other schemes only need to look like one of the EAS list."""
         if self.scheme == CVR:
             # Form only, see cvr_from.
-            return re.fullmatch(r"\d{8}", self.value) is not None
+            return re.fullmatch(r"[0-9]{8}", self.value) is not None
         check = _FORMS.get(self.scheme)
         if check is not None:
             return check(self.value)
-        return re.fullmatch(r"\d{4}|A[NQSU]|EM", self.scheme) is not None and bool(self.value.strip())
+        return re.fullmatch(r"[0-9]{4}|A[NQSU]|EM", self.scheme) is not None and bool(self.value.strip())
 
     @classmethod
     def of(cls, scheme: str, value: str) -> Participant:
@@ -174,6 +194,6 @@ class Participant:
         bare = digits(value).upper() if scheme in (GLN, CVR, SE, P_NUMBER) else value.strip()
         if scheme == CVR:
             bare = bare.removeprefix("DK")
-        if scheme == SE and re.fullmatch(r"\d{8}", bare):
+        if scheme == SE and re.fullmatch(r"[0-9]{8}", bare):
             bare = "DK" + bare
         return cls(scheme.strip(), bare)

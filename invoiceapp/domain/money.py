@@ -14,6 +14,8 @@ _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 #: Beyond this an amount is a typing error; EN 16931 sets no limit, books do.
 LARGEST_AMOUNT = Decimal("1e15")
+#: ``1e-999999999`` is a valid JSON number that takes a gigabyte to write out; floating-point noise has some 30 decimals.
+MOST_DIGITS, MOST_DECIMALS = 30, 100
 
 
 def round2(value: Decimal) -> Decimal:
@@ -37,8 +39,9 @@ def total(values: Iterable[Decimal]) -> Decimal:
 
 
 def to_decimal(value: object) -> Decimal | None:
-    """A finite decimal from a JSON value (``Decimal``, ``int`` or digits in a string), else None.
+    """A decimal of a sensible length from a JSON value, else None.
 
+    A JSON value is a ``Decimal``, an ``int`` or digits in a string.
     Floats are refused: JSON is parsed with ``parse_float=Decimal``, so a float
     here means that a number has already lost digits somewhere.
     """
@@ -53,7 +56,12 @@ def to_decimal(value: object) -> Decimal | None:
             return None
     else:
         return None
-    return number if number.is_finite() else None
+    return number if _is_writable(number) else None
+
+
+def _is_writable(number: Decimal) -> bool:
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -MOST_DECIMALS and number.adjusted() <= MOST_DIGITS
 
 
 def plain(value: Decimal) -> str:
@@ -62,6 +70,14 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return text if text not in ("-0", "") else "0"
+
+
+def danish(value: Decimal) -> str:
+    """Two decimals as Danes write them: ``-1234.5`` -> ``-1.234,50``."""
+    return f"{round2(value):,}".translate(_DANISH)
+
+
+_DANISH = str.maketrans({",": ".", ".": ","})
 
 
 def fixed2(value: Decimal) -> str:

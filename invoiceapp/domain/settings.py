@@ -8,7 +8,6 @@ the source says".
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -186,6 +185,16 @@ def _value(declared: Field, stored: object) -> Any:
     return parse(declared, str(stored))
 
 
+_EXEMPTION_REASON = Field("exemptionReason", Text("Fritagelsesgrund", "Exemption reason"), term="BT-120")
+_EXEMPTION_CODE = Field(
+    "exemptionCode",
+    Text("Fritagelseskode", "Exemption code"),
+    pattern=r"[A-Za-z0-9-]{1,40}",
+    help=Text("Ukendt fritagelseskode.", "Unknown exemption code."),
+    term="BT-121",
+)
+
+
 def _vat_choice(stored: object) -> VatChoice:
     if not isinstance(stored, Mapping):
         raise FieldInvalid(Text("Skal have en momskategori.", "Must have a VAT category."))
@@ -193,10 +202,11 @@ def _vat_choice(stored: object) -> VatChoice:
         category = VatCategory(str(stored.get("category")))
     except ValueError as error:
         raise FieldInvalid(Text("Ukendt momskategori.", "Unknown VAT category.")) from error
-    reason, code = stored.get("exemptionReason"), stored.get("exemptionCode")
-    if code is not None and not re.fullmatch(r"[A-Za-z0-9-]{1,40}", str(code)):
-        raise FieldInvalid(Text("Ukendt fritagelseskode.", "Unknown exemption code."))
-    return VatChoice(category, str(reason) if reason else None, str(code) if code else None)
+    return VatChoice(
+        category,
+        exemption_reason=_value(_EXEMPTION_REASON, stored.get("exemptionReason")),
+        exemption_code=_value(_EXEMPTION_CODE, stored.get("exemptionCode")),
+    )
 
 
 def settings_from(data: Mapping[str, Any]) -> Settings:
@@ -205,7 +215,7 @@ def settings_from(data: Mapping[str, Any]) -> Settings:
     Raises ``SettingsInvalid`` naming every value that cannot be used and every
     name that no setting has.
     """
-    errors: dict[str, Text] = {}
+    errors = {name: Text("Ukendt indstilling.", "Unknown setting.") for name in data if name not in (*GROUPS, "vat")}
     groups: dict[str, Any] = {}
     for group, holder in GROUPS.items():
         stored = data.get(group) or {}

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from invoiceapp.domain.invoice import Invoice
-from invoiceapp.domain.money import plain, round2
+from invoiceapp.domain.money import danish, plain
 
 #: Cost grows with table rows (a second for five pages); beyond this the rest is summed up in a note.
 MOST_LINES = 500
@@ -23,13 +23,7 @@ class PdfEngineMissing(RuntimeError):
 
 def danish_number(value: Decimal, decimals: int | None = 2) -> str:
     """``1234.5`` -> ``1.234,50``; ``decimals=None`` keeps the digits that are there."""
-    text = f"{round2(value):,}" if decimals == 2 else _grouped(plain(value))
-    return text.translate(str.maketrans({",": ".", ".": ","}))
-
-
-def _grouped(digits: str) -> str:
-    whole, _, fraction = digits.partition(".")
-    return f"{int(whole):,}" + (f".{fraction}" if fraction else "")
+    return danish(value) if decimals == 2 else plain(value).replace(".", ",")
 
 
 def danish_date(value: date | None) -> str:

@@ -159,6 +159,12 @@ def _company_id(party: Party) -> str:
     return leaf("CompanyID", party.legal_id or party.vat_id, schemeID="ZZZ")
 
 
+def _legal_entity(party: Party) -> str:
+    """Nothing for a buyer without registration, such as a school that only has its EAN number (F-LIB187)."""
+    company_id = _company_id(party)
+    return group("PartyLegalEntity", leaf("RegistrationName", party.name), company_id) if company_id else ""
+
+
 def _party(party: Party, contact: str) -> str:
     identification = (
         _identifier("ID", Participant(CVR, party.legal_id)) if party.legal_scheme == CVR and party.legal_id else ""
@@ -172,7 +178,7 @@ def _party(party: Party, contact: str) -> str:
         group("PartyName", leaf("Name", party.name)),
         _address("PostalAddress", party.address),
         group("PartyTaxScheme", tax_scheme, _VAT_SCHEME) if vat_id else "",
-        group("PartyLegalEntity", leaf("RegistrationName", party.name), _company_id(party)),
+        _legal_entity(party),
         contact,
     )
 

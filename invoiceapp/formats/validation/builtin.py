@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from invoiceapp.domain.findings import Finding, Turn, fatal, warning
-from invoiceapp.domain.identifiers import CVR, GLN, P_NUMBER, SCHEME_NAMES, SE, is_valid_cvr
+from invoiceapp.domain.identifiers import CVR, GLN, NORWEGIAN, P_NUMBER, SCHEME_NAMES, SE, SWEDISH, is_valid_cvr
 from invoiceapp.domain.invoice import Invoice
 from invoiceapp.domain.money import ZERO
 from invoiceapp.domain.parties import Party
@@ -25,6 +25,8 @@ _MALFORMED_RULES = {
     CVR: "PEPPOL-COMMON-R042",
     SE: "PEPPOL-COMMON-R053",
     P_NUMBER: "PEPPOL-COMMON-R052",
+    SWEDISH: "PEPPOL-COMMON-R049",
+    NORWEGIAN: "PEPPOL-COMMON-R041",
 }
 _OIOUBL_SCHEMES = frozenset({GLN, CVR, SE, P_NUMBER})
 
@@ -129,6 +131,14 @@ def _currency(invoice: Invoice) -> Iterator[Finding]:
             f"The currency “{invoice.currency}” is unknown.",
             turn=Turn.SOURCE, term="BT-5", fix="source.invoice",
         )  # fmt: skip
+    books = invoice.vat_in_tax_currency
+    if books and not re.fullmatch(r"[A-Z]{3}", books.currency):
+        yield fatal(
+            "BR-CL-05",
+            f"Valutaen »{books.currency}«, som jeres regnskab føres i, kendes ikke. Kontroller den i Billy.",
+            f"The currency “{books.currency}” of your books is unknown. Check it in Billy.",
+            turn=Turn.SOURCE, term="BT-6", fix="source.organization",
+        )  # fmt: skip
 
 
 _ZERO_PERCENT_RULES = {
@@ -137,6 +147,7 @@ _ZERO_PERCENT_RULES = {
     VatCategory.REVERSE_CHARGE: "BR-AE-05",
     VatCategory.INTRA_COMMUNITY: "BR-IC-05",
     VatCategory.EXPORT: "BR-G-05",
+    VatCategory.OUTSIDE_SCOPE: "BR-O-05",
 }
 
 

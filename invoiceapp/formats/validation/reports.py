@@ -1,8 +1,9 @@
-"""Findings out of the two dialects in which official rules answer.
+"""Findings out of the dialects in which official rules answer.
 
-Peppol and EN 16931 answer with SVRL, OIOUBL's own sheets with ``<Error>``
-elements; both are deduplicated by rule, because one cause on 300 lines is one
-problem.
+Peppol and EN 16931 answer with SVRL and name the rule in an attribute; OIOUBL
+answers with SVRL or, in older editions, with ``<Error>`` elements and names
+the rule in the text. All are deduplicated by rule, because one cause on 300
+lines is one problem.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from invoiceapp.domain.findings import Finding, Severity, Text, Turn
 _SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 #: Severity is the first letter of an OIOUBL rule id.
 _OIOUBL_ID = re.compile(r"\[([FW]-[A-Z]+\d+|OIOUBL-[\w-]+)\]")
+_UNNAMED = "OIOUBL"
 
 
 def _finding(rule: str, severity: Severity, official: str, location: str | None) -> Finding:
@@ -30,21 +32,27 @@ def _finding(rule: str, severity: Severity, official: str, location: str | None)
     )
 
 
+def _oioubl_finding(message: str, location: str | None) -> Finding:
+    found = _OIOUBL_ID.search(message)
+    rule = found.group(1) if found else _UNNAMED
+    severity = Severity.WARNING if rule.startswith("W-") else Severity.FATAL
+    return _finding(rule, severity, _OIOUBL_ID.sub("", message), location)
+
+
 def _svrl(root: etree._Element) -> Iterator[Finding]:
     for failed in root.iter(f"{_SVRL}failed-assert", f"{_SVRL}successful-report"):
-        severity = Severity.WARNING if failed.get("flag") == "warning" else Severity.FATAL
         official = "".join(str(part) for part in failed.itertext())
-        rule = failed.get("id") or "?"
-        yield _finding(rule, severity, official.replace(f"[{rule}]-", "").strip(), failed.get("location"))
+        rule, location = failed.get("id"), failed.get("location")
+        if rule is None:
+            yield _oioubl_finding(official, location)
+            continue
+        severity = Severity.WARNING if failed.get("flag") == "warning" else Severity.FATAL
+        yield _finding(rule, severity, official.replace(f"[{rule}]-", ""), location)
 
 
 def _oioubl(root: etree._Element) -> Iterator[Finding]:
     for error in root.iter("Error"):
-        description = error.findtext("Description") or ""
-        found = _OIOUBL_ID.search(description)
-        rule = found.group(1) if found else "OIOUBL"
-        severity = Severity.WARNING if rule.startswith("W-") else Severity.FATAL
-        yield _finding(rule, severity, _OIOUBL_ID.sub("", description), error.findtext("Xpath"))
+        yield _oioubl_finding(error.findtext("Description") or "", error.findtext("Xpath"))
 
 
 def read_report(xml: str) -> list[Finding]:

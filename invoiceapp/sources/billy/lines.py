@@ -23,6 +23,8 @@ from .units import unit_code
 from .vat import VatMapper
 
 PRICE_DECIMALS = 6
+#: Beyond this a quantity or price holds floating-point noise only.
+_NUMBER_DECIMALS = 20
 
 
 def _price_decimals(quantity: Decimal) -> int:
@@ -57,7 +59,7 @@ def _number(record: Mapping[str, Any], name: str, default: Decimal) -> Decimal:
             ),
             f"invoiceLine.{name}",
         )
-    return number
+    return divide(number, Decimal(1), _NUMBER_DECIMALS)
 
 
 def _item(record: Mapping[str, Any], product: Mapping[str, Any] | None, findings: list[Finding], position: int) -> Item:
@@ -131,7 +133,7 @@ def _discount(line: RawLine, gross: Decimal, reading: Reading) -> tuple[Decimal,
         percent = line.discount_value * (HUNDRED if reading.percent_is_fraction else 1)
         return round2(multiply(gross, percent) / HUNDRED), percent
     if line.discount_mode == "cash":
-        return round2(line.discount_value), None
+        return round2(-line.discount_value if reading.flipped else line.discount_value), None
     return ZERO, None
 
 

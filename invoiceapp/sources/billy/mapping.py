@@ -18,7 +18,7 @@ from invoiceapp.domain.invoice import (
     Line,
     VatInTaxCurrency,
 )
-from invoiceapp.domain.money import ZERO, fixed2, multiply, round2, to_decimal, total
+from invoiceapp.domain.money import LARGEST_AMOUNT, ZERO, danish, fixed2, multiply, round2, to_decimal, total
 from invoiceapp.domain.parties import Address, Party
 from invoiceapp.domain.settings import Settings
 from invoiceapp.domain.tax import VatCategory
@@ -97,13 +97,24 @@ def _open_bundle(bundle: object) -> _Records:
 
 
 def _date(record: Record, name: str) -> date | None:
-    value = record.get(name)
+    value = clean(record.get(name))
     if value is None:
         return None
     try:
-        return date.fromisoformat(str(value)[:10])
+        return date.fromisoformat(value[:10])
     except ValueError as error:
         raise _unusable(f"Datoen »{name}« kan ikke læses.", f"The date “{name}” cannot be read.", str(value)) from error
+
+
+def _amount(invoice: Record, name: str) -> Decimal:
+    number = to_decimal(invoice.get(name))
+    if number is None or abs(number) > LARGEST_AMOUNT:
+        raise _unusable(
+            f"Dokumentets beløb »{name}« mangler i data fra Billy eller er ikke et tal, vi kan bruge.",
+            f"The document's amount “{name}” is missing from Billy's records or is not a number we can use.",
+            name,
+        )
+    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +131,7 @@ class _Header:
 def _check_state(invoice: Record) -> None:
     if invoice.get("state") == "voided":
         raise _unusable("Dokumentet er annulleret i Billy.", "The document is voided in Billy.", "voided")
-    if invoice.get("state") != "approved" or not invoice.get("invoiceNo"):
+    if invoice.get("state") != "approved" or clean(invoice.get("invoiceNo")) is None:
         raise _unusable(
             "Dokumentet er en kladde i Billy. Godkend det først.",
             "The document is a draft in Billy. Approve it first.",
@@ -132,11 +143,11 @@ def _header(invoice: Record, findings: list[Finding]) -> _Header:
     _check_state(invoice)
     issue_date = _date(invoice, "entryDate")
     currency = clean(invoice.get("currencyId"))
-    net, vat = to_decimal(invoice.get("amount")), to_decimal(invoice.get("tax"))
-    if issue_date is None or currency is None or net is None or vat is None:
+    net, vat = _amount(invoice, "amount"), _amount(invoice, "tax")
+    if issue_date is None or currency is None:
         raise _unusable(
-            "Dokumentets dato, valuta eller beløb mangler i data fra Billy.",
-            "The document's date, currency or amounts are missing from Billy's records.",
+            "Dokumentets dato eller valuta mangler i data fra Billy.",
+            "The document's date or currency is missing from Billy's records.",
         )
     try:
         kind = DocumentType(str(invoice.get("type") or "invoice"))
@@ -150,7 +161,7 @@ def _header(invoice: Record, findings: list[Finding]) -> _Header:
             # DK-BR-001: a negative invoice is a credit note.
             kind = DocumentType.CREDIT_NOTE
             findings.append(_became_credit_note())
-    number = clean(str(invoice["invoiceNo"])) or ""
+    number = clean(invoice.get("invoiceNo")) or ""
     return _Header(kind, number, issue_date, _date(invoice, "dueDate"), currency.upper(), booked, flipped)
 
 
@@ -167,17 +178,21 @@ def _became_credit_note() -> Finding:
     )
 
 
-def _readings(invoice: Record, lines: list[RawLine], flipped: bool) -> list[Reading]:
+def _readings(invoice: Record, lines: list[RawLine], header: _Header) -> list[Reading]:
     inclusive = invoice.get("taxMode") == "incl"
-    readings = [Reading(inclusive, flipped=flipped)]
+    readings = [Reading(inclusive, flipped=header.flipped)]
     if any(line.discount_mode == "percent" and abs(line.discount_value) <= 1 for line in lines):
-        readings.append(Reading(inclusive, percent_is_fraction=True, flipped=flipped))
+        readings.append(Reading(inclusive, percent_is_fraction=True, flipped=header.flipped))
+    if header.type is DocumentType.INVOICE:
+        return readings
     # A credit note may have a positive header over negative lines, and the other way round.
     return readings + [replace(reading, flipped=not reading.flipped) for reading in readings]
 
 
 def _reconciled(priced: list[Line], header: _Header, settings: Settings, findings: list[Finding]) -> Reconciled:
     result = reconcile(priced, header.booked)
+    if has_fatal(findings):
+        return result  # the totals of lines that could not be read would only be a second complaint
     if abs(result.totals.rounding) > settings.general.rounding_limit:
         findings.append(_does_not_add_up(header, total(line.net_amount for line in priced), result))
     elif result.totals.rounding != ZERO:
@@ -189,8 +204,8 @@ def _does_not_add_up(header: _Header, line_sum: Decimal, result: Reconciled) -> 
     booked, found = header.booked, result.totals
     return fatal(
         "IA-TOTAL",
-        f"Linjerne giver {fixed2(line_sum)} + moms {fixed2(found.vat)}, men Billys total er {fixed2(booked.net)} + moms "
-        f"{fixed2(booked.vat)} {header.currency}. Åbn fakturaen i Billy, og kontroller linjer og rabatter.",
+        f"Linjerne giver {danish(line_sum)} + moms {danish(found.vat)}, men Billys total er {danish(booked.net)} + moms "
+        f"{danish(booked.vat)} {header.currency}. Åbn fakturaen i Billy, og kontroller linjer og rabatter.",
         f"The lines give {fixed2(line_sum)} + VAT {fixed2(found.vat)}, but Billy's total is {fixed2(booked.net)} + VAT "
         f"{fixed2(booked.vat)} {header.currency}. Open the invoice in Billy and check lines and discounts.",
         turn=Turn.SOURCE,
@@ -204,7 +219,7 @@ def _rounded(rounding: Decimal) -> Finding:
         "IA-ROUNDING",
         Severity.INFO,
         Text(
-            f"En forskel på {fixed2(rounding)} mellem linjer og total er vist som øreafrunding.",
+            f"En forskel på {danish(rounding)} mellem linjer og total er vist som øreafrunding.",
             f"A difference of {fixed2(rounding)} between lines and total is shown as a rounding amount.",
         ),
         Turn.HERE,
@@ -213,7 +228,7 @@ def _rounded(rounding: Decimal) -> Finding:
 
 
 def _accounting_currency(organization: Record) -> str:
-    return clean(organization.get("baseCurrencyId")) or "DKK"
+    return (clean(organization.get("baseCurrencyId")) or "DKK").upper()
 
 
 def _vat_in_tax_currency(
@@ -254,7 +269,7 @@ def _without_vat_ids(party: Party) -> Party:
 
 def _preceding(records: _Records) -> tuple[DocumentReference, ...]:
     credited = records.credited
-    number = clean(str(credited.get("invoiceNo") or "")) if credited else None
+    number = clean(credited.get("invoiceNo")) if credited else None
     if credited is None or number is None:
         return ()
     return (DocumentReference(number, _date(credited, "entryDate")),)
@@ -292,7 +307,7 @@ def _invoice(
     invoice, customer = records.invoice, settings.customer
     seller, buyer = _parties(records, settings, result.lines)
     return Invoice(
-        source_id=f"{records.organization.get('id')}:{invoice.get('id')}",
+        source_id=f"{clean(records.organization.get('id'))}:{clean(invoice.get('id'))}",
         type=header.type,
         number=header.number,
         issue_date=header.issue_date,
@@ -324,13 +339,13 @@ def convert(bundle: Record, settings: Settings, attachments: tuple[Attachment, .
     records = _open_bundle(bundle)
     findings: list[Finding] = []
     header = _header(records.invoice, findings)
-    country = settings.customer.country or records.contact.get("countryId")
+    country = settings.customer.country or parties.country_of(records.contact)
     vat = VatMapper(records.tax_rates, settings.vat, country, parties.has_vat(records.organization))
     raw = read_lines(records.lines, records.products, vat, findings)
     findings.extend(vat.findings)
     if not raw:
         return Conversion(None, (*findings, _no_lines()))
-    priced, _ = best_reading(raw, header.booked.net, _readings(records.invoice, raw, header.flipped))
+    priced, _ = best_reading(raw, header.booked.net, _readings(records.invoice, raw, header))
     result = _reconciled(priced, header, settings, findings)
     invoice = _invoice(records, header, settings, result, attachments, findings)
     return Conversion(None if has_fatal(findings) else invoice, tuple(findings))

@@ -6,7 +6,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from invoiceapp.domain.identifiers import CVR, EU_COUNTRIES, GLN, VAT_SCHEMES, Participant, cvr_from, digits
+from invoiceapp.domain.identifiers import (
+    CVR,
+    EU_COUNTRIES,
+    GLN,
+    NORWEGIAN,
+    SWEDISH,
+    VAT_SCHEMES,
+    Participant,
+    cvr_from,
+    digits,
+)
 from invoiceapp.domain.parties import Address, Contact, Party
 from invoiceapp.domain.settings import CustomerSettings, SupplierSettings
 
@@ -22,7 +32,7 @@ def has_vat(organization: Record) -> bool:
 
 def seller(organization: Record, settings: SupplierSettings) -> Party:
     """BG-4."""
-    cvr = cvr_from(organization.get("registrationNo"))
+    cvr = cvr_from(clean(organization.get("registrationNo")))
     name = settings.name or clean(organization.get("name")) or ""
     return Party(
         name=name,
@@ -35,7 +45,7 @@ def seller(organization: Record, settings: SupplierSettings) -> Party:
             street=settings.street or clean(organization.get("street")),
             city=settings.city or clean(organization.get("city")),
             postal_code=settings.postal_code or clean(organization.get("zipcode")),
-            country=_country(organization.get("countryId")) or "DK",
+            country=country_of(organization) or "DK",
         ),
         contact=Contact(
             name=settings.contact_name or name or None,
@@ -45,8 +55,10 @@ def seller(organization: Record, settings: SupplierSettings) -> Party:
     )
 
 
-def _country(value: object) -> str | None:
-    return value.upper() if isinstance(value, str) and re.fullmatch(r"[A-Za-z]{2}", value) else None
+def country_of(record: Record) -> str | None:
+    """The country of a contact or organization in capitals; None where Billy has none or no ISO 3166-1 code."""
+    value = clean(record.get("countryId"))
+    return value.upper() if value and re.fullmatch(r"[A-Za-z]{2}", value) else None
 
 
 def _vat_id(registration: str | None, country: str | None) -> str | None:
@@ -64,26 +76,27 @@ def _found_endpoint(contact: Record, country: str | None, vat_id: str | None) ->
     A wrong EAN is kept as it is, so that the check of the output format can say
     what is wrong with it, instead of an address that the user never chose.
     """
-    ean = contact.get("ean")
-    if isinstance(ean, str) and ean.strip():
+    ean = clean(contact.get("ean"))
+    if ean:
         return Participant(GLN, digits(ean))
-    registration = contact.get("registrationNo")
+    registration = clean(contact.get("registrationNo"))
     if country == "DK":
         cvr = cvr_from(registration)
         return Participant(CVR, cvr) if cvr else None
     if country == "NO":
         bare = re.sub(r"\D", "", registration or "")
-        return Participant("0192", bare) if len(bare) == 9 else None
+        return Participant(NORWEGIAN, bare) if len(bare) == 9 else None
     if country == "SE" and vat_id and re.fullmatch(r"SE\d{10}01", vat_id):
         # A Swedish VAT number is SE + the organisation number + 01; Peppol addresses are organisation numbers.
-        return Participant("0007", vat_id[2:12])
+        return Participant(SWEDISH, vat_id[2:12])
     scheme = VAT_SCHEMES.get(country or "")
-    return Participant(scheme, vat_id) if scheme and vat_id else None
+    number = vat_id or (re.sub(r"[^A-Za-z0-9]", "", registration or "").upper() if country == "GB" else "")
+    return Participant(scheme, number) if scheme and number else None
 
 
 def buyer(contact: Record, person: Record | None, settings: CustomerSettings) -> Party:
     """BG-7."""
-    country = settings.country or _country(contact.get("countryId"))
+    country = settings.country or country_of(contact)
     registration = clean(contact.get("registrationNo"))
     cvr = cvr_from(registration) if country == "DK" else None
     vat_id = settings.vat_number or _vat_id(registration, country)

@@ -21,8 +21,8 @@ def _iban(settings: SupplierSettings, account: Mapping[str, Any]) -> str | None:
 
 def _danish_account(settings: SupplierSettings, account: Mapping[str, Any]) -> tuple[str, str] | None:
     """Registration number (4 digits) and account number (at most 10 digits, F-LIB119…)."""
-    branch = settings.bank_registration or re.sub(r"\D", "", str(account.get("bankRoutingNo") or ""))
-    number = settings.bank_account or re.sub(r"\D", "", str(account.get("bankAccountNo") or ""))
+    branch = settings.bank_registration or re.sub(r"[^0-9]", "", clean(account.get("bankRoutingNo")) or "")
+    number = settings.bank_account or re.sub(r"[^0-9]", "", clean(account.get("bankAccountNo")) or "")
     if re.fullmatch(r"\d{4}", branch) and re.fullmatch(r"\d{1,10}", number):
         return branch, number
     return None
@@ -57,7 +57,7 @@ def payment_terms(invoice: Mapping[str, Any], fixed: str | None) -> str | None:
     """What the user wrote, else Billy's net days in words."""
     if fixed:
         return fixed
-    days = invoice.get("paymentTermsDays")
-    if invoice.get("paymentTermsMode") == "net" and isinstance(days, int) and not isinstance(days, bool):
+    days = clean(invoice.get("paymentTermsDays"))
+    if invoice.get("paymentTermsMode") == "net" and days and re.fullmatch(r"-?[0-9]{1,4}", days):
         return f"Netto {days} dage"
     return None

@@ -28,7 +28,7 @@ _NAMES = {
     "SET": "set sets sæt",
     "PR": "par pair pairs",
     "KWH": "kwh",
-    "LS": "lump sum fast pris",
+    "LS": "ls fastpris",
 }
 _CODES = {name: code for code, names in _NAMES.items() for name in names.split()} | {
     "lump sum": "LS",

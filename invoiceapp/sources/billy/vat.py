@@ -12,16 +12,18 @@ from invoiceapp.domain.money import HUNDRED, ZERO, multiply, to_decimal
 from invoiceapp.domain.settings import VatChoice
 from invoiceapp.domain.tax import DEFAULT_EXEMPTION, VatCategory, VatClass
 
+from .texts import clean
+
 _SERVICE_WORDS = ("ydelse", "service", "omvendt", "reverse")
 _GOODS_WORDS = ("vare", "goods")
 
 
 def _guess(rate: Decimal, name: str, buyer_country: str | None, seller_has_vat: bool) -> VatCategory | None:
     """The category that rate, name and country leave no doubt about, else None."""
-    if not seller_has_vat:
-        return VatCategory.OUTSIDE_SCOPE
     if rate > ZERO:
         return VatCategory.STANDARD
+    if not seller_has_vat:
+        return VatCategory.OUTSIDE_SCOPE
     lower = name.lower()
     if buyer_country is None or buyer_country == "DK":
         return VatCategory.REVERSE_CHARGE if "omvendt" in lower else VatCategory.EXEMPT
@@ -73,7 +75,7 @@ class VatMapper:
         if record is None or rate is None or rate < ZERO or rate > 1:
             self.findings.append(_unknown_rate(rate_id))
             return VatClass(VatCategory.STANDARD, ZERO)
-        name = str(record.get("name") or "")
+        name = clean(record.get("name")) or ""
         choice = self._choices.get(rate_id)
         if choice is not None:
             return classify(choice.category, rate, choice)

@@ -1,0 +1,64 @@
+"""Declared fields (``domain/fields.py``) between posted forms, stored values and the form macros."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from flask_babel import gettext as _
+
+from invoiceapp.domain.fields import Field, FieldType
+from invoiceapp.domain.identifiers import SCHEME_NAMES, Participant
+from invoiceapp.formatting import decimal_input, in_language
+
+
+def _participant(form: Mapping[str, str], name: str) -> str:
+    value = form.get(f"{name}.value", "").strip()
+    return f"{form.get(f'{name}.scheme', '')}:{value}" if value else ""
+
+
+def raw_values(fields: Iterable[Field], form: Mapping[str, str], prefix: str = "") -> dict[str, str]:
+    """What was typed, by field name with ``prefix``, as ``parse_all`` reads it.
+
+    Of a checkbox and its hidden ``false`` the form gives the first that was posted.
+    """
+    return {
+        prefix + field.name: (
+            _participant(form, prefix + field.name)
+            if field.type is FieldType.PARTICIPANT
+            else form.get(prefix + field.name, "")
+        )
+        for field in fields
+    }
+
+
+def typed_values(fields: Iterable[Field], raw: Mapping[str, str], prefix: str = "") -> dict[str, Any]:
+    """What was typed as the macros show it again, by field name; never a secret."""
+    shown: dict[str, Any] = {}
+    for field in fields:
+        text = raw.get(prefix + field.name, "")
+        if field.secret:
+            continue
+        if field.type is FieldType.PARTICIPANT:
+            scheme, _sep, value = text.partition(":")
+            shown[field.name] = {"scheme": scheme, "value": value} if value else None
+        elif field.type is FieldType.BOOLEAN and text:
+            shown[field.name] = text == "true"
+        else:
+            shown[field.name] = text
+    return shown
+
+
+def as_text(field: Field, value: Any) -> str:
+    """A stored or effective value in words; "" where there is none."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return str(_("Yes") if value else _("No"))
+    if isinstance(value, Decimal):
+        return decimal_input(value)
+    if field.type is FieldType.PARTICIPANT:
+        participant = value if isinstance(value, Participant) else Participant(value["scheme"], value["value"])
+        return f"{SCHEME_NAMES.get(participant.scheme, participant.scheme)} {participant.value}"
+    return in_language(dict(field.choices).get(value)) or str(value)

@@ -1,0 +1,5 @@
+"""One document: its status, its story, its files and its evidence."""
+
+from .views import blueprint
+
+__all__ = ["blueprint"]

@@ -1,0 +1,136 @@
+"""What a person may do with a document now. The delivery machine's own table decides, not the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+
+from invoiceapp.domain.delivery import DeliveryState, Mover, may_move
+from invoiceapp.models import Delivery, Stage
+from invoiceapp.services.export import actions
+from invoiceapp.services.export.queries import Story
+from invoiceapp.services.people.access import NotYours
+
+S = DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One action: its button, the question it asks, and whether it wants a reason (``asks``)."""
+
+    name: str
+    label: str
+    explanation: str
+    symbol: str
+    asks: bool = False
+    requires: bool = False
+    """Whether the reason may not be empty"""
+    danger: bool = False
+
+
+def _try_again() -> Choice:
+    return Choice(
+        "try-again",
+        _("Try again"),
+        _("The document is sent once more with the same ids. Nothing arrived so far, so there can be no duplicate."),
+        "refresh",
+    )
+
+
+def _mark_received() -> Choice:
+    return Choice(
+        "mark-received",
+        _("Mark as received"),
+        _("Do this when the receiver has confirmed that they have the document. Your reason is kept as the evidence."),
+        "check",
+        asks=True,
+        requires=True,
+    )
+
+
+def _send_again() -> Choice:
+    return Choice(
+        "send-again",
+        _("Send again"),
+        _("The receiver may get the document twice and could pay it twice. Agree it with them first."),
+        "send",
+        asks=True,
+        requires=True,
+        danger=True,
+    )
+
+
+def _rebuild() -> Choice:
+    return Choice(
+        "rebuild",
+        _("Fetch again and rebuild"),
+        _("The document is read from Billy again and converted anew, with the corrections you have made since."),
+        "refresh",
+    )
+
+
+def _cancel() -> Choice:
+    return Choice(
+        "cancel",
+        _("Cancel the sending"),
+        _("The document is not sent, now or later. It stays in Billy and in the list here."),
+        "ban",
+        asks=True,
+        danger=True,
+    )
+
+
+def _may(delivery: Delivery | None, new: DeliveryState) -> bool:
+    return delivery is not None and may_move(delivery.state, new, Mover.PERSON)
+
+
+def _may_rebuild(story: Story) -> bool:
+    """Only what has never left: blocked, unusable, or cancelled before the first byte."""
+    if story.document.stage is Stage.UNUSABLE:
+        return True
+    never_sent = all(delivery.first_sent_at is None for delivery in story.deliveries)
+    return story.delivery is not None and never_sent and story.delivery.state in (S.BLOCKED, S.CANCELLED)
+
+
+_CHOICES: tuple[tuple[Callable[[], Choice], Callable[[Story], bool]], ...] = (
+    (_try_again, lambda story: story.delivery is not None and story.delivery.state is S.FAILED),
+    (_mark_received, lambda story: _may(story.delivery, S.ACCEPTED)),
+    (_rebuild, _may_rebuild),
+    (
+        _send_again,
+        lambda story: (
+            story.delivery is not None and _may(story.delivery, S.SUPERSEDED) and actions.may_leave(story.delivery)
+        ),
+    ),
+    (_cancel, lambda story: _may(story.delivery, S.CANCELLED)),
+)
+
+
+def offered(story: Story) -> list[Choice]:
+    """What the state allows; nothing while the document is being converted."""
+    if story.document.stage is Stage.QUEUED:
+        return []
+    return [choice() for choice, is_open in _CHOICES if is_open(story)]
+
+
+def carry_out(name: str, story: Story, actor: str, note: str) -> str:
+    """Do it; the words for the page. Raises ``Conflict``, ``ServiceError``."""
+    delivery = story.delivery
+    if name == "rebuild":
+        actions.rebuild(story.document, actor)
+        return str(_("The document is fetched again and converted."))
+    if delivery is None:
+        raise NotYours
+    if name == "try-again":
+        actions.try_again(delivery, actor)
+        return str(_("The document is sent again."))
+    if name == "mark-received":
+        actions.mark_received(delivery, actor, note)
+        return str(_("The document is marked as received."))
+    if name == "send-again":
+        actions.send_again(delivery, actor, note)
+        return str(_("The document is sent again, as a new sending."))
+    actions.cancel(delivery, actor, note)
+    return str(_("The sending is cancelled."))

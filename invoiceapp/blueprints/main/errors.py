@@ -1,0 +1,59 @@
+"""Error pages in the reader's language; a fragment gets one line, because a whole page would not fit into it."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import current_app, g, render_template
+from flask_babel import gettext as _
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from invoiceapp.htmx import is_htmx
+from invoiceapp.languages import say
+from invoiceapp.models import new_id
+from invoiceapp.services.errors import Conflict, ServiceError
+from invoiceapp.services.export.archive import ArchiveCorrupt
+from invoiceapp.services.people.access import NotAllowed, NotYours
+
+from .blueprint import blueprint
+
+log = logging.getLogger(__name__)
+
+Answer = tuple[str, int]
+_STATUS: dict[type[ServiceError], int] = {NotYours: 404, NotAllowed: 403, ArchiveCorrupt: 404, Conflict: 409}
+
+
+def _page(status: int, template: str, **context: object) -> Answer:
+    if is_htmx():
+        return f"<p>{status}</p>", status
+    return render_template(f"errors/{template}.html", **context), status
+
+
+@blueprint.app_errorhandler(400)
+@blueprint.app_errorhandler(403)
+@blueprint.app_errorhandler(404)
+@blueprint.app_errorhandler(409)
+@blueprint.app_errorhandler(413)
+def refused(error: HTTPException) -> Answer:
+    """What Werkzeug, Flask-WTF (CSRF: 400) and ``abort`` refuse."""
+    status = error.code or 400
+    return _page(status, str(status))
+
+
+@blueprint.app_errorhandler(ServiceError)
+def refused_by_service(error: ServiceError) -> Answer:
+    """A refusal that no view turned into a message of its own."""
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
+    if isinstance(error, NotYours | NotAllowed):
+        return _page(status, str(status))
+    return _page(status, "refused", message=say(error.text), what=_("That is not possible now"))
+
+
+@blueprint.app_errorhandler(500)
+def failed(error: InternalServerError) -> Answer:
+    """A fault of ours; the reference leads from the page to the log."""
+    reference = new_id()
+    log.error("error page shown, reference %s: %s", reference, type(error.original_exception).__name__)
+    # Templates ask who is signed in; that is a query, and the database may be what failed.
+    g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
+    return _page(500, "500", reference=reference)

@@ -1,0 +1,5 @@
+"""Customers and their export rules."""
+
+from .views import blueprint
+
+__all__ = ["blueprint"]

@@ -1,0 +1,5 @@
+"""Runs: the list, and one run with its progress."""
+
+from .views import blueprint
+
+__all__ = ["blueprint"]

@@ -1,0 +1,110 @@
+"""What was read from the source, when, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_login import current_user
+from flask_security import auth_required
+from werkzeug.wrappers import Response as BaseResponse
+
+from invoiceapp.blueprints.tenancy import chosen_adaptor
+from invoiceapp.domain.delivery import ARRIVED, IN_PROGRESS
+from invoiceapp.formatting import day
+from invoiceapp.htmx import STOP_POLLING, hx_response
+from invoiceapp.languages import say
+from invoiceapp.models import ACTIVE_RUNS, Run
+from invoiceapp.services.errors import Conflict
+from invoiceapp.services.export import queries, runs
+from invoiceapp.services.people import access
+
+blueprint = Blueprint("runs", __name__, url_prefix="/runs")
+LONGEST_LIST = 50
+
+
+def trigger(run: Run) -> str:
+    """Who or what started it."""
+    words = {"manual": _("By hand"), "schedule": _("By schedule"), "command": _("By command")}
+    return str(words.get(run.trigger, run.trigger))
+
+
+def scope(run: Run) -> str:
+    """What it was asked to read."""
+    query = runs.query_from_json(run.query)
+    parts = []
+    if query.numbers:
+        shown = ", ".join(query.numbers[:5]) + (" …" if len(query.numbers) > 5 else "")
+        parts.append(_("Numbers %(numbers)s", numbers=shown))
+    if query.customer_ids:
+        parts.append(ngettext("%(num)s customer", "%(num)s customers", len(query.customer_ids)))
+    if query.first_date or query.last_date:
+        parts.append(f"{day(query.first_date)} – {day(query.last_date)}")
+    return ", ".join(parts) or str(_("Everything new"))
+
+
+def _is_moving(run: Run, progress: dict[str, int]) -> bool:
+    """Whether the run, or one of its documents, is still on its way."""
+    waiting = progress["converting"] + sum(progress.get(state.value, 0) for state in IN_PROGRESS)
+    return run.state in ACTIVE_RUNS or waiting > 0
+
+
+def _context(run: Run) -> dict[str, Any]:
+    progress = runs.progress(run)
+    on_the_way = sum(progress.get(state.value, 0) for state in IN_PROGRESS)
+    return {
+        "run": run,
+        "progress": progress,
+        "on_the_way": on_the_way,
+        "arrived": sum(progress.get(state.value, 0) for state in ARRIVED),
+        "done": max(run.queued - progress["converting"] - on_the_way, 0),
+        "is_active": run.state in ACTIVE_RUNS,
+        "is_moving": _is_moving(run, progress),
+        "found": queries.documents_page(run.adaptor_id, queries.Filter(run_id=run.id)),
+        "format_label": queries.format_label,
+        "trigger": trigger,
+        "scope": scope,
+    }
+
+
+@blueprint.get("")
+@auth_required("session")
+def index() -> str:
+    """The newest runs of the adaptor."""
+    adaptor = chosen_adaptor()
+    rows = queries.latest_runs(adaptor.id, LONGEST_LIST) if adaptor else []
+    return render_template("runs/page.html", adaptor=adaptor, runs=rows, trigger=trigger, scope=scope)
+
+
+@blueprint.post("")
+@auth_required("session")
+def start() -> BaseResponse:
+    """Fetch what is new, now."""
+    adaptor = chosen_adaptor()
+    if adaptor is None:
+        abort(404)
+    try:
+        run = runs.start(adaptor.id, trigger="manual", actor=current_user.email)
+    except Conflict as error:
+        flash(say(error.text), "warning")
+        active = runs.active(adaptor.id)
+        return redirect(url_for(".show", run_id=active.id) if active else url_for(".index"), 303)
+    return redirect(url_for(".show", run_id=run.id), 303)
+
+
+@blueprint.get("/<run_id>")
+@auth_required("session")
+def show(run_id: str) -> str:
+    """One run: what it found, and where its documents are now."""
+    return render_template("runs/run.html", **_context(access.scoped(Run, run_id)))
+
+
+@blueprint.get("/<run_id>/live")
+@auth_required("session")
+def live(run_id: str) -> Response:
+    """The same figures, for the poll."""
+    context = _context(access.scoped(Run, run_id))
+    content = render_template("runs/_live.html", **context)
+    return hx_response(content, 200 if context["is_moving"] else STOP_POLLING)

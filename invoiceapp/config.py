@@ -1,0 +1,178 @@
+"""Settings from the environment. Every name may end in ``_FILE`` and then names a file that holds the value."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+SHORTEST_SECRET = 32
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+
+class ConfigurationError(Exception):
+    """Settings with which the product must not start; the message names the variable and what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings of one process. See docs/configuration.md for each variable."""
+
+    production: bool
+    secret_key: str
+    password_salt: str
+    encryption_keys: tuple[str, ...]
+    """``id:base64`` pairs of 32-byte keys; the first encrypts, all decrypt"""
+    database_url: str
+    redis_url: str
+    instance_dir: Path
+    archive_dir: Path
+    rules_dir: Path
+    base_url: str
+    trusted_hosts: tuple[str, ...]
+    proxies: int
+    """Reverse proxies in front, whose X-Forwarded-* headers are believed"""
+    require_official_rules: bool
+    """Whether documents stay where a format's official rule pack is not installed"""
+    demo: bool
+    testing: bool = False
+
+
+class _Reader:
+    """Reads variables, or the files that ``*_FILE`` variables name."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def text(self, name: str, default: str | None = None) -> str | None:
+        path = self._environment.get(f"{name}_FILE")
+        if path:
+            try:
+                return Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ConfigurationError(f"{name}_FILE: cannot read {path}: {error.strerror}") from error
+        return self._environment.get(name) or default
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self._environment.get(name, "").lower()
+        if value not in ("", "0", "1", "true", "false", "yes", "no"):
+            raise ConfigurationError(f"{name}: write 1 or 0, not {value!r}")
+        return value in ("1", "true", "yes") if value else default
+
+    def integer(self, name: str, default: int) -> int:
+        value = self._environment.get(name)
+        if value and not value.isdecimal():
+            raise ConfigurationError(f"{name}: write a whole number, not {value!r}")
+        return int(value) if value else default
+
+
+def valkey_socket(instance_dir: Path) -> Path:
+    """Where the bundled Valkey listens. Socket paths are short (108 bytes on Linux, 104 on macOS)."""
+    path = instance_dir / "valkey" / "valkey.sock"
+    if len(str(path)) < 100:
+        return path
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"invoiceapp-{digest}.sock"
+
+
+def kept_secret(folder: Path, name: str) -> str:
+    """A random secret that is made once and kept in the instance folder, readable by its owner only."""
+    path = folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        descriptor, draft = tempfile.mkstemp(dir=folder)  # mkstemp gives 0600
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(48))
+        # Whole or not at all: web, worker and clock start at the same moment, and the first one wins.
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        os.unlink(draft)
+    return path.read_text(encoding="ascii").strip()
+
+
+def _secret(reader: _Reader, name: str, production: bool, instance_dir: Path) -> str:
+    value = reader.text(name)
+    if value is None and not production:
+        return kept_secret(instance_dir / "secrets", name.lower())
+    if value is None or len(value) < SHORTEST_SECRET or len(set(value)) < 10:
+        raise ConfigurationError(
+            f"{name}: production needs a random value of at least {SHORTEST_SECRET} characters, "
+            'for example from: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+        )
+    return value
+
+
+def _encryption_keys(reader: _Reader, production: bool, instance_dir: Path) -> tuple[str, ...]:
+    value = reader.text("ENCRYPTION_KEYS")
+    if value:
+        return tuple(part.strip() for part in value.replace("\n", ",").split(",") if part.strip())
+    if production:
+        raise ConfigurationError(
+            "ENCRYPTION_KEYS: production needs at least one key as id:base64, "
+            "for example from: python -c \"import base64,os; print('k1:'+base64.b64encode(os.urandom(32)).decode())\""
+        )
+    return ("local:" + kept_secret(instance_dir / "secrets", "encryption_key"),)
+
+
+def _base_url(reader: _Reader, production: bool) -> str:
+    url = reader.text("BASE_URL", "http://127.0.0.1:5000") or ""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(f"BASE_URL: write the address people use, https://…, not {url!r}")
+    if production and parts.scheme != "https":
+        raise ConfigurationError("BASE_URL: production needs https, because session cookies travel with every page")
+    return url.rstrip("/")
+
+
+def _database_url(reader: _Reader, instance_dir: Path) -> str:
+    url = reader.text("DATABASE_URL") or f"sqlite:///{instance_dir / 'invoiceapp.sqlite3'}"
+    # Platforms hand out postgres://; SQLAlchemy wants the driver's name.
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def load(environment: Mapping[str, str] | None = None) -> Config:
+    """Settings of this process. Raises ``ConfigurationError`` rather than start weakly."""
+    environment = os.environ if environment is None else environment
+    reader = _Reader(environment)
+    mode = reader.text("APP_ENV", "local")
+    if mode not in ("local", "production"):
+        raise ConfigurationError(f"APP_ENV: write local or production, not {mode!r}")
+    production = mode == "production"
+    if production and reader.flag("FLASK_DEBUG", False):
+        raise ConfigurationError("FLASK_DEBUG: must not be set in production")
+    instance_dir = Path(reader.text("INSTANCE_DIR", "instance") or "instance").resolve()
+    base_url = _base_url(reader, production)
+    hosts = tuple(h for h in (reader.text("TRUSTED_HOSTS") or "").split(",") if h.strip())
+    redis_url = reader.text("REDIS_URL")
+    if production and redis_url is None:
+        raise ConfigurationError("REDIS_URL: production needs the address of a Redis or Valkey server")
+    return Config(
+        production=production,
+        secret_key=_secret(reader, "SECRET_KEY", production, instance_dir),
+        password_salt=_secret(reader, "PASSWORD_SALT", production, instance_dir),
+        encryption_keys=_encryption_keys(reader, production, instance_dir),
+        database_url=_database_url(reader, instance_dir),
+        redis_url=redis_url or f"unix://{valkey_socket(instance_dir)}",
+        instance_dir=instance_dir,
+        archive_dir=Path(reader.text("ARCHIVE_DIR") or instance_dir / "archive").resolve(),
+        rules_dir=Path(reader.text("RULES_DIR") or instance_dir / "rules").resolve(),
+        base_url=base_url,
+        trusted_hosts=tuple(h.strip() for h in hosts) or _default_hosts(base_url, production),
+        proxies=reader.integer("TRUSTED_PROXIES", 0),
+        require_official_rules=reader.flag("REQUIRE_OFFICIAL_RULES", False),
+        demo=reader.flag("DEMO", not production),
+    )
+
+
+def _default_hosts(base_url: str, production: bool) -> tuple[str, ...]:
+    host = urlsplit(base_url).hostname or ""
+    return (host,) if production else (host, "127.0.0.1", "localhost")

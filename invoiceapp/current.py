@@ -1,0 +1,20 @@
+"""What belongs to the running app: its settings and its Redis. Light, because workers import it."""
+
+from __future__ import annotations
+
+from flask import current_app
+from redis import Redis
+
+from invoiceapp.config import Config
+
+
+def config() -> Config:
+    """The settings of the current app."""
+    settings: Config = current_app.extensions["invoiceapp.config"]
+    return settings
+
+
+def redis_connection() -> Redis:
+    """The shared connection pool; nothing is asked of Redis before the first command."""
+    connection: Redis = current_app.extensions["invoiceapp.redis"]
+    return connection

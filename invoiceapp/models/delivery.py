@@ -1,0 +1,106 @@
+"""The outbox: deliveries, and their append-only attempts, receipts and events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Enum, ForeignKey, Index, Integer, String, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState
+
+from .base import Base, Identified
+from .types import Json, UtcDateTime, utcnow
+
+_STATE = Enum(DeliveryState, native_enum=False, length=20, values_callable=lambda e: [m.value for m in e])
+_EXCLUSIVE_SQL = text("state IN ({})".format(", ".join(f"'{state.value}'" for state in sorted(EXCLUSIVE))))
+
+
+class Delivery(Identified, Base):
+    """One rendition on its way to one gateway."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        # Sent once: no second active or successful delivery of a document to a gateway can exist.
+        Index(
+            "uq_delivery_exclusive", "document_id", "gateway_id", unique=True,
+            sqlite_where=_EXCLUSIVE_SQL, postgresql_where=_EXCLUSIVE_SQL,
+        ),
+        Index("ix_delivery_due", "state", "next_at"),
+        Index("ix_delivery_newest", "subscription_id", "adaptor_id", "id"),
+        Index("ix_delivery_state", "subscription_id", "adaptor_id", "state", "id"),
+        Index("ix_delivery_gateway", "gateway_id", "state"),
+    )  # fmt: skip
+
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"))
+    adaptor_id: Mapped[str] = mapped_column(ForeignKey("adaptor.id"))
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), index=True)
+    gateway_id: Mapped[str] = mapped_column(ForeignKey("gateway.id"))
+    rendition_id: Mapped[str | None] = mapped_column(ForeignKey("rendition.id"))
+    run_id: Mapped[str | None] = mapped_column(ForeignKey("run.id"), index=True)
+    format: Mapped[str] = mapped_column(String(40))
+    transport: Mapped[str] = mapped_column(String(40))
+    state: Mapped[DeliveryState] = mapped_column(_STATE)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Pending: when it is due. Leased and sending: when the lease ends."""
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    fence: Mapped[int] = mapped_column(Integer, default=0)
+    """Grows with every lease; an update that does not name the newest changes nothing"""
+    lease_owner: Mapped[str | None] = mapped_column(String(80))
+    idem_key: Mapped[str] = mapped_column(String(64))
+    remote_ref: Mapped[str | None] = mapped_column(String(500))
+    error: Mapped[dict[str, str] | None] = mapped_column(Json)
+    """``{"class": …, "da": …, "en": …, "detail": …}`` of the last failure"""
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
+    """Why it is blocked, or what to know although it left"""
+    first_sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    supersedes_id: Mapped[str | None] = mapped_column(ForeignKey("delivery.id"))
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
+
+    document: Mapped[Any] = relationship("Document", lazy="joined")
+    gateway: Mapped[Any] = relationship("Gateway", lazy="joined")
+    rendition: Mapped[Any] = relationship("Rendition", lazy="raise_on_sql")
+
+
+class Attempt(Identified, Base):
+    """One try; committed with its wire ids before the first byte leaves."""
+
+    __tablename__ = "attempt"
+
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"), index=True)
+    number: Mapped[int] = mapped_column(Integer)
+    fence: Mapped[int] = mapped_column(Integer)
+    wire_ids: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    """``accepted``, or the name of the transport error; None while it runs or after a crash"""
+    error: Mapped[dict[str, str] | None] = mapped_column(Json)
+
+
+class Receipt(Identified, Base):
+    """One piece of evidence."""
+
+    __tablename__ = "receipt"
+
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"), index=True)
+    attempt_id: Mapped[str | None] = mapped_column(ForeignKey("attempt.id"))
+    kind: Mapped[str] = mapped_column(String(40))
+    reference: Mapped[str] = mapped_column(String(500))
+    evidence: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+
+
+class Event(Identified, Base):
+    """One line of the timeline. ``data`` holds values for the page's own words, never sentences."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("ix_event_document", "document_id", "id"), Index("ix_event_run", "run_id", "id"))
+
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
+    document_id: Mapped[str | None] = mapped_column(ForeignKey("document.id"))
+    delivery_id: Mapped[str | None] = mapped_column(ForeignKey("delivery.id"))
+    run_id: Mapped[str | None] = mapped_column(ForeignKey("run.id"))
+    actor: Mapped[str] = mapped_column(String(255), default="system")
+    kind: Mapped[str] = mapped_column(String(40))
+    data: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)

@@ -1,0 +1,61 @@
+"""Runs: one pass of an adaptor, scheduled or by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Boolean, Enum, ForeignKey, Index, Integer, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .base import Base, Identified
+from .types import Json, UtcDateTime
+
+
+class RunState(StrEnum):
+    """``queued`` and ``running`` are active; an adaptor has at most one active run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+ACTIVE_RUNS = (RunState.QUEUED, RunState.RUNNING)
+_ACTIVE_SQL = text("state IN ('queued', 'running')")
+
+
+class Run(Identified, Base):
+    """One pass: read the source, queue what is to be exported. Deliveries carry on after it."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        Index("uq_run_active", "adaptor_id", unique=True, sqlite_where=_ACTIVE_SQL, postgresql_where=_ACTIVE_SQL),
+        Index("ix_run_newest", "adaptor_id", "id"),
+    )
+
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
+    adaptor_id: Mapped[str] = mapped_column(ForeignKey("adaptor.id"))
+    trigger: Mapped[str] = mapped_column(String(20))
+    """``manual``, ``schedule`` or ``command``"""
+    actor: Mapped[str] = mapped_column(String(255), default="system")
+    query: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    """``DocumentQuery`` in JSON; empty for "everything new" """
+    state: Mapped[RunState] = mapped_column(
+        Enum(RunState, native_enum=False, length=20, values_callable=lambda e: [m.value for m in e]),
+        default=RunState.QUEUED,
+    )
+    moves_watermark: Mapped[bool] = mapped_column(Boolean, default=False)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lease_token: Mapped[str | None] = mapped_column(String(40))
+    read: Mapped[int] = mapped_column(Integer, default=0)
+    queued: Mapped[int] = mapped_column(Integer, default=0)
+    not_activated: Mapped[int] = mapped_column(Integer, default=0)
+    already_exported: Mapped[int] = mapped_column(Integer, default=0)
+    skipped: Mapped[int] = mapped_column(Integer, default=0)
+    problems: Mapped[list[dict[str, str]]] = mapped_column(Json, default=list)
+    """Records that could not be read: ``[{"id": …, "da": …, "en": …}]``"""
+    error: Mapped[dict[str, str] | None] = mapped_column(Json)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,1 @@
+"""Adaptors, gateways, export rules and settings."""

@@ -1,0 +1,184 @@
+"""What a person may do with one document or delivery: audited, and never a silent second sending."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from invoiceapp.domain.delivery import DeliveryState, Mover
+from invoiceapp.domain.findings import Text
+from invoiceapp.models import Adaptor, Delivery, Document, Receipt, Stage, db, new_id, utcnow
+from invoiceapp.services import bell
+from invoiceapp.services.configuration import sources
+from invoiceapp.services.database import transaction
+from invoiceapp.services.errors import Conflict, ServiceError
+from invoiceapp.sources.base import DocumentQuery, SourceDocument, SourceError
+
+from . import documents, events
+from .delivery import Lease, LeaseLost, move
+
+S = DeliveryState
+
+MOVED_ON = Text(
+    "Dokumentet er gået videre i mellemtiden. Se status igen.", "The document has moved on. Look at its status again."
+)
+
+
+def _lease(delivery: Delivery) -> Lease:
+    return Lease(delivery.id, delivery.gateway_id, delivery.fence)
+
+
+def _person_moves(
+    delivery: Delivery, new: DeliveryState, kind: str, actor: str, note: str = "", receipt: Receipt | None = None
+) -> None:
+    try:
+        with transaction() as session:
+            if new is S.CANCELLED:
+                _stop_conversion(delivery)
+            next_at = utcnow() if new is S.PENDING else None
+            done = None if new is S.PENDING else utcnow()
+            tries = {"tries": 0} if new is S.PENDING else {}
+            move(
+                _lease(delivery),
+                delivery.state,
+                new,
+                Mover.PERSON,
+                next_at=next_at,
+                finished_at=done,
+                fence=Delivery.fence + 1,
+                **tries,
+            )
+            if receipt is not None:
+                session.add(receipt)
+            row = session.get_one(Delivery, delivery.id, populate_existing=True)
+            events.of_delivery(kind, row, actor=actor, note=note)
+    except (LeaseLost, AssertionError) as error:
+        raise Conflict(MOVED_ON) from error
+    if new is S.PENDING:
+        bell.ring("deliver")
+
+
+def _stop_conversion(delivery: Delivery) -> None:
+    """A blocked one may be waiting for a new conversion, which would send it after all."""
+    db.session.execute(
+        update(Document)
+        .where(Document.id == delivery.document_id, Document.stage == Stage.QUEUED)
+        .values(stage=Stage.CONVERTED, lease_until=None, lease_token=None)
+    )
+
+
+def try_again(delivery: Delivery, actor: str) -> None:
+    """Send a failed one again, with the same ids: nothing ever arrived. Raises ``Conflict``."""
+    if delivery.state is not S.FAILED:
+        raise Conflict(MOVED_ON)
+    _person_moves(delivery, S.PENDING, "tried_again", actor)
+
+
+def cancel(delivery: Delivery, actor: str, note: str) -> None:
+    """Take it out; it is not sent. Raises ``Conflict`` once it is on its way."""
+    _person_moves(delivery, S.CANCELLED, "cancelled", actor, note)
+
+
+def mark_received(delivery: Delivery, actor: str, note: str) -> None:
+    """A person knows that an unclear one arrived; their note is the evidence. Raises ``Conflict``, ``ServiceError``."""
+    _need_note(note)
+    receipt = Receipt(delivery_id=delivery.id, kind="person", reference=actor, evidence={"note": note, "by": actor})
+    _person_moves(delivery, S.ACCEPTED, "marked_received", actor, note, receipt)
+
+
+def _need_note(note: str) -> None:
+    if not note.strip():
+        raise ServiceError(
+            Text("Skriv en begrundelse; den gemmes på dokumentet.", "Write a reason; it is kept with the document.")
+        )
+
+
+def may_leave(delivery: Delivery) -> bool:
+    """Whether it has bytes that no rule keeps back; a cancelled one may never have had any."""
+    return delivery.rendition_id is not None and all(found["severity"] != "fatal" for found in delivery.findings)
+
+
+def send_again(delivery: Delivery, actor: str, note: str) -> str:
+    """A new delivery of the same bytes that names the one it supersedes; the new one's id.
+
+    The partner may get it twice, so a reason is asked for, and the new delivery
+    has wire ids of its own. Raises ``Conflict``, ``ServiceError``.
+    """
+    _need_note(note)
+    if not may_leave(delivery):
+        raise ServiceError(
+            Text(
+                "Dokumentet overholder ikke reglerne og kan ikke sendes, som det er. Ret fejlen og hent det igen.",
+                "The document breaks the rules and cannot be sent as it is. Correct the error and fetch it again.",
+            )
+        )
+    new = new_id()
+    try:
+        with transaction() as session:
+            move(_lease(delivery), delivery.state, S.SUPERSEDED, Mover.PERSON, finished_at=utcnow(), next_at=None)
+            old = session.get_one(Delivery, delivery.id, populate_existing=True)
+            again = Delivery(
+                id=new, subscription_id=old.subscription_id, adaptor_id=old.adaptor_id, document_id=old.document_id,
+                gateway_id=old.gateway_id, rendition_id=old.rendition_id, run_id=old.run_id, format=old.format,
+                transport=old.transport, state=S.PENDING, next_at=utcnow(), idem_key=_next_key(old.idem_key, new),
+                findings=old.findings, supersedes_id=old.id,
+            )  # fmt: skip
+            session.add(again)
+            session.flush()
+            events.of_delivery("sent_again", again, actor=actor, note=note, supersedes=old.id)
+    except (LeaseLost, AssertionError, IntegrityError) as error:
+        raise Conflict(MOVED_ON) from error
+    bell.ring("deliver")
+    return new
+
+
+def _next_key(old_key: str, delivery_id: str) -> str:
+    """A deliberate second sending must not look like a repeat of the first."""
+    return base64.b32encode(hashlib.sha256(f"{old_key}/{delivery_id}".encode()).digest()[:20]).decode("ascii").lower()
+
+
+def rebuild(document: Document, actor: str) -> None:
+    """Read the document from the source again and convert it anew. Only while it has not left.
+
+    Raises ``Conflict`` where it has left, ``ServiceError`` where the source
+    cannot answer or no longer has it.
+    """
+    try:
+        read = _read_again(document)
+    except SourceError as error:
+        raise ServiceError(error.text) from error
+    with transaction() as session:
+        row = session.get_one(Document, document.id, populate_existing=True)
+        has_left = session.scalar(
+            select(Delivery.id).where(
+                Delivery.document_id == row.id,
+                # A cancelled one may have been sent with an unknown outcome.
+                Delivery.first_sent_at.is_not(None) | Delivery.state.not_in((S.BLOCKED, S.SUPERSEDED, S.CANCELLED)),
+            )
+        )
+        if has_left is not None:
+            raise Conflict(MOVED_ON)
+        documents.refresh(row, read)
+        documents.queue(row, run_id=row.run_id)
+        events.of_document("rebuilt", row, actor=actor)
+    bell.ring("convert")
+
+
+def _read_again(document: Document) -> SourceDocument:
+    """The document as the source has it now. Raises ``SourceError``, ``ServiceError``."""
+    with transaction() as session:
+        query = DocumentQuery(ids=(document.source_id,))
+        opened = sources.open_source(session.get_one(Adaptor, document.adaptor_id))
+    with opened as source:
+        read = next(iter(source.documents(query)), None)
+        skipped = source.skipped
+    if read is not None:
+        return read
+    if skipped:
+        raise skipped[0][1]
+    raise ServiceError(
+        Text("Dokumentet findes ikke som godkendt i Billy længere.", "The document is no longer approved in Billy.")
+    )

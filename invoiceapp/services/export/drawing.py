@@ -1,0 +1,70 @@
+"""PDFs are drawn in a process of their own.
+
+WeasyPrint takes 60 MB and grows with long documents (155 MB for 18 pages); kept
+apart, the worker that holds the validation rules stays small and flat, and a
+document that breaks the renderer breaks nothing else.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from invoiceapp.domain.findings import Text
+from invoiceapp.domain.invoice import Invoice
+from invoiceapp.formats.pdf import writer
+from invoiceapp.processes import die_with_parent
+from invoiceapp.services.errors import ServiceError
+
+#: Documents after which the drawing process is replaced, which gives its memory back.
+_LIFETIME = 200
+#: Seconds; a 500-line invoice takes about four.
+_DEADLINE = 120
+
+_lock = threading.Lock()
+_pool: ProcessPoolExecutor | None = None
+
+
+class CannotDraw(ServiceError):
+    """The PDF engine is missing, died or took too long; the document keeps its place."""
+
+
+def _executor() -> ProcessPoolExecutor:
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ProcessPoolExecutor(
+                1,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=die_with_parent,
+                max_tasks_per_child=_LIFETIME,
+            )
+        return _pool
+
+
+def _forget() -> None:
+    global _pool
+    with _lock:
+        if _pool is not None:
+            _pool.shutdown(wait=False, cancel_futures=True)
+        _pool = None
+
+
+def draw(invoice: Invoice) -> bytes:
+    """The invoice as PDF bytes. Raises ``CannotDraw``."""
+    try:
+        return _executor().submit(writer.write, invoice).result(_DEADLINE)
+    except writer.PdfEngineMissing as error:
+        raise CannotDraw(
+            Text(
+                f"PDF kan ikke tegnes, før serveren er gjort færdig: {error}",
+                f"PDFs cannot be drawn until the server is complete: {error}",
+            )
+        ) from error
+    except (BrokenProcessPool, TimeoutError) as error:
+        _forget()
+        raise CannotDraw(
+            Text("PDF'en kunne ikke tegnes; vi prøver igen.", "The PDF could not be drawn; we will try again.")
+        ) from error

@@ -1,0 +1,82 @@
+"""After a crash: expired leases go back, each to the state that tells the truth."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from sqlalchemy import select
+
+from invoiceapp.domain.delivery import DeliveryState, Mover, after_crash_in_sending
+from invoiceapp.domain.findings import Text
+from invoiceapp.models import Delivery, Gateway, db, utcnow
+from invoiceapp.services.configuration import gateways
+from invoiceapp.services.database import transaction
+from invoiceapp.services.errors import ServiceError, text_dict
+
+from . import events
+from .delivery import Lease, LeaseLost, move
+
+log = logging.getLogger(__name__)
+
+S = DeliveryState
+_BATCH = 200
+
+_CRASHED = Text(
+    "Serveren stoppede, mens dokumentet blev sendt, og modtagerens svar nåede ikke frem. Vi ved ikke, om det er modtaget.",
+    "The server stopped while the document was being sent, and the receiver's answer did not arrive. We do not know whether "
+    "it was received.",
+)
+
+
+def _expired(state: DeliveryState, now: datetime) -> list[Lease]:
+    rows = db.session.execute(
+        select(Delivery.id, Delivery.gateway_id, Delivery.fence)
+        .where(Delivery.state == state, Delivery.next_at < now)
+        .order_by(Delivery.id)
+        .limit(_BATCH)
+    )
+    return [Lease(*row) for row in rows]
+
+
+def reap(now: datetime | None = None) -> int:
+    """Return what was leased, and resolve what was being sent by its transport's ``replay``; how many moved."""
+    now = now or utcnow()
+    with transaction():
+        leased, sending = _expired(S.LEASED, now), _expired(S.SENDING, now)
+    return sum(_return(lease) for lease in leased) + sum(_resolve(lease) for lease in sending)
+
+
+def _return(lease: Lease) -> bool:
+    """Nothing had been sent: always safe."""
+    try:
+        with transaction():
+            move(lease, S.LEASED, S.PENDING, Mover.REAPER, next_at=utcnow(), lease_owner=None, fence=Delivery.fence + 1)
+    except LeaseLost:
+        return False
+    return True
+
+
+def _resolve(lease: Lease) -> bool:
+    """Died between first byte and answer: repeat with the same ids where that is safe, else say so."""
+    with transaction():
+        gateway = db.session.get_one(Gateway, lease.gateway_id)
+    try:
+        with gateways.open_transport(gateway) as transport:
+            new = after_crash_in_sending(transport.replay)
+    except ServiceError:
+        new = S.OUTCOME_UNKNOWN
+    next_at = utcnow() if new is S.PENDING else None
+    error = None if new is S.PENDING else text_dict(_CRASHED, **{"class": "Unknown"})
+    try:
+        with transaction() as session:
+            move(
+                lease, S.SENDING, new, Mover.REAPER,
+                next_at=next_at, lease_owner=None, error=error, fence=Delivery.fence + 1,
+            )  # fmt: skip
+            delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
+            events.of_delivery("recovered", delivery, state=new.value)
+    except LeaseLost:
+        return False
+    log.warning("delivery %s was being sent when its worker died; now %s", lease.delivery_id, new)
+    return True

@@ -1,0 +1,286 @@
+"""Runs: read the source, keep what was read, queue what is to be exported."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from invoiceapp.domain.findings import Text
+from invoiceapp.models import (
+    ACTIVE_RUNS,
+    Adaptor,
+    Customer,
+    Delivery,
+    Document,
+    Run,
+    RunState,
+    Stage,
+    db,
+    new_id,
+    utcnow,
+)
+from invoiceapp.services import bell
+from invoiceapp.services.configuration import sources
+from invoiceapp.services.database import changed, transaction
+from invoiceapp.services.errors import Conflict, ServiceError, text_dict
+from invoiceapp.sources.base import DocumentQuery, Source, SourceDocument, SourceError
+
+from . import documents, events
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=5)
+_CHUNK = 50
+_UNEXPECTED = Text(
+    "Kørslen stoppede på grund af en fejl i programmet. Intet er tabt; næste kørsel læser det samme igen. Sker det igen, så "
+    "giv besked til den, der driver serveren.",
+    "The run stopped because of a fault in the program. Nothing is lost; the next run reads the same again. If it happens "
+    "again, tell whoever runs the server.",
+)
+
+
+def query_to_json(query: DocumentQuery) -> dict[str, Any]:
+    """Stored form of a query; empty conditions are left out."""
+    values: dict[str, Any] = {
+        "first_date": query.first_date.isoformat() if query.first_date else None,
+        "last_date": query.last_date.isoformat() if query.last_date else None,
+        "customer_ids": list(query.customer_ids),
+        "numbers": list(query.numbers),
+        "ids": list(query.ids),
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def query_from_json(stored: dict[str, Any], since: datetime | None = None) -> DocumentQuery:
+    """The reverse of ``query_to_json``."""
+
+    def _date(name: str) -> date | None:
+        return date.fromisoformat(stored[name]) if stored.get(name) else None
+
+    return DocumentQuery(
+        since=since,
+        first_date=_date("first_date"),
+        last_date=_date("last_date"),
+        customer_ids=tuple(stored.get("customer_ids", ())),
+        numbers=tuple(stored.get("numbers", ())),
+        ids=tuple(stored.get("ids", ())),
+    )
+
+
+def start(adaptor_id: str, *, trigger: str, actor: str = "system", query: DocumentQuery | None = None) -> Run:
+    """Queue a run: everything new, or what ``query`` names. Raises ``Conflict`` while another one is active."""
+    try:
+        with transaction() as session:
+            adaptor = session.get_one(Adaptor, adaptor_id)
+            run = Run(
+                subscription_id=adaptor.subscription_id,
+                adaptor_id=adaptor.id,
+                trigger=trigger,
+                actor=actor,
+                query=query_to_json(query) if query else {},
+                moves_watermark=query is None,
+                state=RunState.QUEUED,
+            )
+            session.add(run)
+            session.flush()
+            events.of_run("run_started", run, trigger=trigger)
+    except IntegrityError as error:
+        # The partial unique index uq_run_active: two clicks, or a click and a schedule.
+        raise Conflict(
+            Text("Der kører allerede en eksport for denne adaptor.", "An export is already running for this adaptor.")
+        ) from error
+    bell.ring("execute_run", run.id)
+    return run
+
+
+def start_manual(
+    adaptor_id: str, actor: str, *, first_date: date | None = None, last_date: date | None = None,
+    customer_ids: Sequence[str] = (), numbers: Sequence[str] = (),
+) -> Run:  # fmt: skip
+    """Queue a run of what a person chose; ``customer_ids`` are ids of our rows.
+
+    Raises ``Conflict`` while another run is active, ``ServiceError`` where no
+    chosen customer belongs to the adaptor: without a condition everything would be read.
+    """
+    chosen = select(Customer.source_id).where(Customer.adaptor_id == adaptor_id, Customer.id.in_(customer_ids))
+    source_ids = tuple(db.session.scalars(chosen)) if customer_ids else ()
+    if customer_ids and not source_ids:
+        raise ServiceError(
+            Text(
+                "De valgte kunder findes ikke længere. Vælg igen.",
+                "The chosen customers no longer exist. Choose again.",
+            )
+        )
+    query = DocumentQuery(first_date=first_date, last_date=last_date, customer_ids=source_ids, numbers=tuple(numbers))
+    return start(adaptor_id, trigger="manual", actor=actor, query=query)
+
+
+def active(adaptor_id: str) -> Run | None:
+    """The run that is queued or running."""
+    return db.session.scalar(select(Run).where(Run.adaptor_id == adaptor_id, Run.state.in_(ACTIVE_RUNS)))
+
+
+def _claim(run_id: str) -> str | None:
+    """Take a queued run, or a running one whose worker died: the token; None where somebody else has it."""
+    token = new_id()
+    with transaction() as session:
+        result = session.execute(
+            update(Run)
+            .where(
+                Run.id == run_id,
+                or_(
+                    Run.state == RunState.QUEUED,
+                    (Run.state == RunState.RUNNING) & (Run.lease_until < utcnow()),
+                ),
+            )
+            .values(
+                state=RunState.RUNNING, lease_token=token, lease_until=utcnow() + LEASE, started_at=utcnow(),
+                # A run whose worker died is read from its start again: nothing is counted twice.
+                read=0, queued=0, not_activated=0, already_exported=0,
+            )
+        )  # fmt: skip
+        return token if changed(result) else None
+
+
+def _chunks(items: Iterator[SourceDocument]) -> Iterator[list[SourceDocument]]:
+    while chunk := list(itertools.islice(items, _CHUNK)):
+        yield chunk
+
+
+def _query(run: Run, adaptor: Adaptor) -> DocumentQuery:
+    since = datetime.fromisoformat(adaptor.watermark) if adaptor.watermark and run.moves_watermark else None
+    query = query_from_json(run.query, since)
+    if run.moves_watermark and since is None and adaptor.start_date:
+        return query_from_json({**run.query, "first_date": adaptor.start_date.isoformat()})
+    return query
+
+
+def execute(run_id: str) -> None:
+    """Carry out a run. Safe to call twice: the second caller finds the lease taken."""
+    token = _claim(run_id)
+    if token is None:
+        return
+    try:
+        _read(run_id, token)
+    except SourceError as error:
+        _remember_failure(run_id, error)
+        _fail(run_id, token, text_dict(error.text, detail=error.detail))
+    except ServiceError as error:
+        _fail(run_id, token, text_dict(error.text))
+    except LeaseLost:
+        log.warning("run %s was taken over by another worker", run_id)
+    except Exception:
+        log.exception("run %s met an unexpected error", run_id)
+        _fail(run_id, token, text_dict(_UNEXPECTED))
+
+
+class LeaseLost(Exception):
+    """Another worker has the run; what we would write is theirs to write."""
+
+
+def _read(run_id: str, token: str) -> None:
+    """Everything that a run does. No transaction is open while the source is asked."""
+    with transaction() as session:
+        run = session.get_one(Run, run_id, populate_existing=True)
+        adaptor = session.get_one(Adaptor, run.adaptor_id, populate_existing=True)
+        adaptor_id, watermark, query = adaptor.id, adaptor.watermark, _query(run, adaptor)
+        opened = sources.open_source(adaptor)
+    with opened as source:
+        sources.read_customers(adaptor_id, source)
+        newest = watermark
+        for chunk in _chunks(source.documents(query)):
+            _keep(run_id, adaptor_id, token, chunk)
+            bell.ring("convert")
+            newest = _newest(newest, chunk)
+        _finish(run_id, token, newest, _problems(source))
+
+
+def _newest(seen: str | None, chunk: Sequence[SourceDocument]) -> str | None:
+    """The newest approval time, as the source writes times."""
+    approved = (item.approved_at.isoformat() for item in chunk if item.approved_at)
+    return max(filter(None, (seen, *approved)), default=None)
+
+
+def _remember_failure(run_id: str, error: SourceError) -> None:
+    with transaction() as session:
+        adaptor_id = session.get_one(Run, run_id).adaptor_id
+    sources.remember_failure(adaptor_id, error)
+
+
+def _keep(run_id: str, adaptor_id: str, token: str, chunk: Sequence[SourceDocument]) -> None:
+    with transaction() as session:
+        run = session.get_one(Run, run_id)
+        tally = documents.ingest(run, session.get_one(Adaptor, adaptor_id), chunk)
+        result = session.execute(
+            update(Run)
+            .where(Run.id == run_id, Run.lease_token == token, Run.state == RunState.RUNNING)
+            .values(
+                lease_until=utcnow() + LEASE,
+                read=Run.read + tally.read,
+                queued=Run.queued + tally.queued,
+                not_activated=Run.not_activated + tally.not_activated,
+                already_exported=Run.already_exported + tally.already_exported,
+            )
+            .execution_options(synchronize_session=False)
+        )
+        if not changed(result):
+            raise LeaseLost
+
+
+def _problems(source: Source) -> list[dict[str, str]]:
+    """Records that the source could not read, one broken one never spoiling the rest."""
+    return [text_dict(error.text, id=record_id) for record_id, error in source.skipped]
+
+
+def _finish(run_id: str, token: str, newest: str | None, problems: list[dict[str, str]]) -> None:
+    with transaction() as session:
+        result = session.execute(
+            update(Run)
+            .where(Run.id == run_id, Run.lease_token == token, Run.state == RunState.RUNNING)
+            .values(state=RunState.FINISHED, finished_at=utcnow(), skipped=len(problems), problems=problems)
+        )
+        if not changed(result):
+            raise LeaseLost
+        run = session.get_one(Run, run_id, populate_existing=True)
+        adaptor = session.get_one(Adaptor, run.adaptor_id)
+        adaptor.source_checked_at, adaptor.source_error = utcnow(), None
+        if run.moves_watermark and newest:
+            adaptor.watermark = newest
+        events.of_run("run_finished", run, read=run.read, queued=run.queued, skipped=len(problems))
+
+
+def _fail(run_id: str, token: str, error: dict[str, str]) -> None:
+    with transaction() as session:
+        result = session.execute(
+            update(Run)
+            .where(Run.id == run_id, Run.lease_token == token, Run.state == RunState.RUNNING)
+            .values(state=RunState.FAILED, finished_at=utcnow(), error=error)
+        )
+        if changed(result):
+            events.of_run("run_failed", session.get_one(Run, run_id, populate_existing=True), **error)
+    log.warning("run %s failed: %s", run_id, error.get("detail") or error["en"])
+
+
+def progress(run: Run) -> dict[str, int]:
+    """How many of the run's documents are where, for the progress bar and ``flask runs start --wait``."""
+    stages = dict(
+        db.session.execute(
+            select(Document.stage, func.count()).where(Document.run_id == run.id).group_by(Document.stage)
+        ).all()
+    )
+    states = dict(
+        db.session.execute(
+            select(Delivery.state, func.count()).where(Delivery.run_id == run.id).group_by(Delivery.state)
+        ).all()
+    )
+    return {
+        "converting": stages.get(Stage.QUEUED, 0),
+        "unusable": stages.get(Stage.UNUSABLE, 0),
+        **{state.value: count for state, count in states.items()},
+    }

@@ -1,0 +1,38 @@
+"""Companies and their people."""
+
+from __future__ import annotations
+
+from flask_security import hash_password
+from sqlalchemy import select
+
+from invoiceapp.domain.fields import FieldInvalid, parse_email
+from invoiceapp.domain.findings import Text
+from invoiceapp.extensions import security
+from invoiceapp.models import Membership, Role, Subscription, User
+from invoiceapp.services.database import transaction
+from invoiceapp.services.errors import Conflict, InvalidInput
+
+SHORTEST_PASSWORD = 12
+
+
+def create_owner(company: str, email: str, password: str) -> None:
+    """A subscription and the user who owns it. Raises ``InvalidInput``, ``Conflict``."""
+    email = email.strip().lower()
+    try:
+        parse_email(email)
+    except FieldInvalid as error:
+        raise InvalidInput({"email": error.text}) from error
+    if len(password) < SHORTEST_PASSWORD:
+        raise InvalidInput(
+            {"password": Text("Adgangskoden skal have mindst 12 tegn.", "The password needs at least 12 characters.")}
+        )
+    with transaction() as session:
+        if session.scalar(select(User).where(User.email == email)) is not None:
+            raise Conflict(
+                Text("Der findes allerede en bruger med den e-mail.", "A user with that e-mail exists already.")
+            )
+        subscription = Subscription(name=company.strip()[:200])
+        session.add(subscription)
+        user = security.datastore.create_user(email=email, password=hash_password(password), active=True)
+        session.flush()
+        session.add(Membership(subscription_id=subscription.id, user_id=user.id, role=Role.OWNER))

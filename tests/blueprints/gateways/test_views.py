@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from invoiceapp.domain.findings import Text
+from invoiceapp.gateways.base import CheckStep
+from invoiceapp.models import Delivery, Document, Gateway, db, utcnow
+from invoiceapp.services.configuration import gateways
+
+KEY = "SHA256:" + "A" * 43
+FORM = {
+    "name": "Operatør",
+    "host": "sftp.example.com",
+    "port": "22",
+    "username": "u",
+    "password": "geheim",
+    "existing": "fail",
+}
+
+
+@pytest.fixture
+def unpinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A partner whose key nobody has confirmed."""
+    detail = Text(f"Serveren viser »ssh-ed25519 {KEY}«.", f"The server shows “ssh-ed25519 {KEY}”.")
+    steps = [
+        CheckStep(Text("Find serveren", "Find the server"), True, Text("Svarer.", "Answers.")),
+        CheckStep(Text("Fingeraftryk", "Fingerprint"), False, detail),
+    ]
+    monkeypatch.setattr(gateways, "check", lambda _: steps)
+
+
+def test_the_empty_list_leads_to_the_first_gateway(signed_in: FlaskClient) -> None:
+    assert 'href="/gateways/new"' in signed_in.get("/gateways").text
+
+
+def test_the_list_shows_what_waits_and_why_one_is_paused(
+    signed_in: FlaskClient, gateway: Gateway, make_customer: Callable[..., Any], make_document: Callable[..., Document],
+    make_delivery: Callable[..., Delivery],
+) -> None:  # fmt: skip
+    make_delivery(make_document(make_customer()))
+    gateway.paused_at, gateway.paused_reason = utcnow(), {"da": "Forkert adgangskode", "en": "Wrong password"}
+    db.session.commit()
+    page = signed_in.get("/gateways").text
+    assert "Forkert adgangskode" in page
+    assert re.search(r'<td class="num" data-label="[^"]+">1</td>', page)
+
+
+def test_a_new_gateway_is_saved_with_its_password_encrypted_and_never_shown(
+    signed_in: FlaskClient, submit: Any
+) -> None:
+    answer = submit(signed_in, "/gateways/new/sftp", FORM)
+    assert answer.status_code == 303
+    row = db.session.query(Gateway).one()
+    assert (row.name, row.config["host"]) == ("Operatør", "sftp.example.com")
+    assert "geheim" not in str(row.secrets)
+    assert "geheim" not in signed_in.get(answer.location).text
+
+
+def test_wrong_values_come_back_with_what_was_typed_but_without_the_password(
+    signed_in: FlaskClient, submit: Any
+) -> None:
+    answer = submit(signed_in, "/gateways/new/sftp", {**FORM, "port": "99999", "name": ""})
+    assert answer.status_code == 422
+    assert 'value="sftp.example.com"' in answer.text
+    assert 'href="#field-port"' in answer.text
+    assert 'href="#field-name"' in answer.text
+    assert "geheim" not in answer.text
+    assert db.session.query(Gateway).count() == 0
+
+
+def test_an_unknown_kind_of_gateway_is_not_found(signed_in: FlaskClient) -> None:
+    assert signed_in.get("/gateways/new/pigeon").status_code == 404
+
+
+def test_an_empty_password_keeps_the_saved_one(signed_in: FlaskClient, submit: Any) -> None:
+    location = submit(signed_in, "/gateways/new/sftp", FORM).location
+    kept = db.session.query(Gateway).one().secrets
+    assert submit(signed_in, location, {**FORM, "password": "", "name": "Nyt navn"}).status_code == 303
+    db.session.expire_all()
+    row = db.session.query(Gateway).one()
+    assert (row.name, row.secrets) == ("Nyt navn", kept)
+
+
+@pytest.mark.usefixtures("unpinned")
+def test_the_check_answers_htmx_with_a_fragment_and_others_with_the_page(
+    signed_in: FlaskClient, gateway: Gateway, submit: Any
+) -> None:
+    path = f"/gateways/{gateway.id}/check"
+    fragment = submit(signed_in, path, headers={"HX-Request": "true"}).text
+    assert "<!doctype" not in fragment.lower()
+    assert f'value="ssh-ed25519 {KEY}"' in fragment
+    page = submit(signed_in, path).text
+    assert page.lower().lstrip().startswith("<!doctype")
+    assert f'value="ssh-ed25519 {KEY}"' in page
+
+
+@pytest.mark.usefixtures("unpinned")
+def test_a_confirmed_key_is_never_one_click_away_from_being_replaced(
+    signed_in: FlaskClient, gateway: Gateway, submit: Any
+) -> None:
+    gateway.config = {**gateway.config, "host_key": "SHA256:" + "B" * 43}
+    db.session.commit()
+    assert 'name="host_key" value="ssh' not in submit(signed_in, f"/gateways/{gateway.id}/check").text
+    submit(signed_in, f"/gateways/{gateway.id}/trust", {"host_key": KEY})
+    db.session.expire_all()
+    assert gateway.config["host_key"] == "SHA256:" + "B" * 43
+
+
+def test_trusting_a_fingerprint_fills_the_field(signed_in: FlaskClient, gateway: Gateway, submit: Any) -> None:
+    assert submit(signed_in, f"/gateways/{gateway.id}/trust", {"host_key": KEY}).status_code == 303
+    db.session.expire_all()
+    assert gateway.config["host_key"] == KEY
+
+
+def test_something_else_than_a_fingerprint_is_not_trusted(
+    signed_in: FlaskClient, gateway: Gateway, submit: Any
+) -> None:
+    submit(signed_in, f"/gateways/{gateway.id}/trust", {"host_key": "yes"})
+    db.session.expire_all()
+    assert "host_key" not in gateway.config
+
+
+def test_a_paused_gateway_is_started_again(signed_in: FlaskClient, gateway: Gateway, submit: Any) -> None:
+    gateway.paused_at, gateway.paused_reason = utcnow(), {"da": "x", "en": "x"}
+    db.session.commit()
+    assert submit(signed_in, f"/gateways/{gateway.id}/resume").status_code == 303
+    db.session.expire_all()
+    assert not gateway.is_paused
+
+
+@pytest.mark.parametrize("action", ["", "/check", "/trust", "/resume"])
+def test_members_look_but_do_not_change(member: FlaskClient, gateway: Gateway, submit: Any, action: str) -> None:
+    assert submit(member, f"/gateways/{gateway.id}{action}", FORM).status_code == 403
+    page = member.get(f"/gateways/{gateway.id}").text
+    assert "<fieldset disabled" in page
+    assert "/check" not in page
+
+
+@pytest.mark.parametrize("action", ["", "/check", "/trust", "/resume"])
+def test_other_tenants_find_nothing(stranger: FlaskClient, gateway: Gateway, submit: Any, action: str) -> None:
+    assert submit(stranger, f"/gateways/{gateway.id}{action}", FORM).status_code == 404
+    assert stranger.get(f"/gateways/{gateway.id}").status_code == 404
+    assert gateway.id not in stranger.get("/gateways").text
+
+
+@pytest.mark.usefixtures("app")
+def test_visitors_are_sent_to_sign_in(client: FlaskClient, gateway: Gateway) -> None:
+    for path in ("/gateways", f"/gateways/{gateway.id}", "/gateways/new"):
+        answer = client.get(path)
+        assert (answer.status_code, "/login" in answer.location) == (302, True)

@@ -1,0 +1,187 @@
+"""What the dashboard shows, and to whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+
+from flask.testing import FlaskClient
+
+from invoiceapp.domain.delivery import DeliveryState
+from invoiceapp.domain.findings import Turn, fatal
+from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Run, RunState, Stage, db, utcnow
+
+HTMX = {"HX-Request": "true"}
+MISSING_ENDPOINT = fatal(
+    "PEPPOL-EN16931-R010", "Kunden mangler EAN.", "The customer has no EAN.", turn=Turn.HERE, fix="customer.endpoint"
+).to_dict()
+
+
+def _numbers(html: str) -> list[str]:
+    return re.findall(r'href="/documents/\w+"><strong>([^<]+)</strong>', html)
+
+
+def test_a_visitor_is_sent_to_sign_in(client: FlaskClient) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 302
+    assert answer.location.startswith("/login")
+
+
+def test_without_an_adaptor_the_next_step_is_to_connect_billy(signed_in: FlaskClient) -> None:
+    answer = signed_in.get("/")
+    assert answer.status_code == 200
+    assert "Connect Billy to begin" in answer.text
+
+
+def test_a_source_that_is_not_connected_is_said_above_the_list(signed_in: FlaskClient, adaptor: Adaptor) -> None:
+    adaptor.organization = None
+    db.session.commit()
+    assert "Billy is not connected" in signed_in.get("/").text
+
+
+def test_without_activated_customers_the_next_step_is_to_activate_some(
+    signed_in: FlaskClient, make_customer: Callable[..., object]
+) -> None:
+    make_customer(active=None)
+    assert "No customer is activated yet" in signed_in.get("/").text
+
+
+def test_documents_are_listed_newest_first_with_amount_and_status(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable, make_delivery: Callable
+) -> None:
+    customer = make_customer()
+    make_delivery(make_document(customer, "1001", issue_date=date(2026, 11, 1)), DeliveryState.DELIVERED)
+    make_delivery(make_document(customer, "1002", issue_date=date(2026, 11, 3)), DeliveryState.FAILED)
+    html = signed_in.get("/").text
+    assert _numbers(html) == ["1002", "1001"]
+    assert "125.00\N{NO-BREAK SPACE}DKK" in html
+    assert "Kommune Eksempel" in html
+
+
+def test_the_status_filter_and_the_search_narrow_the_list(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable, make_delivery: Callable
+) -> None:
+    customer = make_customer()
+    make_delivery(make_document(customer, "1001"), DeliveryState.DELIVERED)
+    make_delivery(make_document(customer, "1002"), DeliveryState.FAILED)
+    make_document(customer, "1003", stage=Stage.QUEUED)
+    make_document(customer, "1004", stage=Stage.LISTED)
+    assert _numbers(signed_in.get("/?status=person").text) == ["1002"]
+    assert _numbers(signed_in.get("/?status=delivered").text) == ["1001"]
+    assert _numbers(signed_in.get("/?status=progress").text) == ["1003"]
+    assert _numbers(signed_in.get("/?status=listed").text) == ["1004"]
+    assert _numbers(signed_in.get("/?q=1001").text) == ["1001"]
+
+
+def test_a_filter_that_matches_nothing_offers_to_clear_it(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable
+) -> None:
+    make_document(make_customer(), "1001")
+    html = signed_in.get("/?q=none-of-these").text
+    assert "Nothing matches" in html
+    assert "Clear filters" in html
+
+
+def test_older_documents_are_reached_by_a_link_that_keeps_the_filter(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable
+) -> None:
+    customer = make_customer()
+    for number in range(51):
+        make_document(customer, str(1000 + number), stage=Stage.LISTED)
+    first = signed_in.get("/?status=listed").text
+    older = re.search(r'href="([^"]+)" rel="next"', first)
+    assert older is not None
+    assert "status=listed" in older[1]
+    assert _numbers(signed_in.get(older[1].replace("&amp;", "&")).text) == ["1000"]
+
+
+def test_the_poll_of_the_list_keeps_the_filters_and_answers_with_a_fragment(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable
+) -> None:
+    make_document(make_customer(), "1001")
+    page = signed_in.get("/?q=1001&status=listed").text
+    assert re.search(r'hx-get="/dashboard/live\?q=1001&amp;status=listed"', page)
+    fragment = signed_in.get("/dashboard/live?q=1001", headers=HTMX).text
+    assert "<!doctype" not in fragment.lower()
+    assert _numbers(fragment) == ["1001"]
+    assert 'id="summary" hx-swap-oob' in fragment
+
+
+def test_a_filter_by_htmx_gets_the_list_with_a_poll_of_its_own_address(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable
+) -> None:
+    make_document(make_customer(), "1001")
+    fragment = signed_in.get("/?q=1001", headers=HTMX).text
+    assert "<!doctype" not in fragment.lower()
+    assert 'hx-get="/dashboard/live?q=1001"' in fragment
+
+
+def test_problems_are_grouped_by_cause_with_a_link_to_the_field(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable, make_delivery: Callable
+) -> None:
+    customer = make_customer()
+    for number in ("1001", "1002"):
+        make_delivery(make_document(customer, number), DeliveryState.BLOCKED, findings=[MISSING_ENDPOINT])
+    html = signed_in.get("/").text
+    assert html.count("The customer has no EAN.") == 1
+    assert "2 documents" in html
+    assert "#field-customer.endpoint" in html
+
+
+def test_a_rejected_document_is_a_problem_in_the_partners_words(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable, make_delivery: Callable
+) -> None:
+    document = make_document(make_customer(), "1001")
+    make_delivery(document, DeliveryState.REJECTED, error={"da": "Ukendt modtager.", "en": "Unknown receiver."})
+    html = signed_in.get("/").text
+    assert "Unknown receiver." in html
+    assert f'id="problem-1" href="/documents/{document.id}"' in html
+
+
+def test_a_paused_gateway_is_shown_with_its_reason(signed_in: FlaskClient, adaptor: Adaptor, gateway: Gateway) -> None:
+    gateway.paused_at, gateway.paused_reason = utcnow(), {"da": "Forkert adgangskode.", "en": "Wrong password."}
+    db.session.commit()
+    assert "Wrong password." in signed_in.get("/").text
+
+
+def test_a_run_that_is_going_on_is_shown_with_its_figures(signed_in: FlaskClient, adaptor: Adaptor) -> None:
+    run = Run(
+        subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, trigger="manual", state=RunState.RUNNING, read=7
+    )
+    db.session.add(run)
+    db.session.commit()
+    html = signed_in.get("/").text
+    assert f"/runs/{run.id}" in html
+    assert "7 read, 0 to be exported" in html
+
+
+def test_only_documents_of_a_run_are_listed_where_the_address_names_one(
+    signed_in: FlaskClient, adaptor: Adaptor, make_customer: Callable, make_document: Callable
+) -> None:
+    run = Run(subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, trigger="manual", state=RunState.FINISHED)
+    db.session.add(run)
+    db.session.commit()
+    customer = make_customer()
+    make_document(customer, "1001", run_id=run.id)
+    make_document(customer, "1002")
+    assert _numbers(signed_in.get(f"/?run={run.id}").text) == ["1001"]
+
+
+def test_somebody_elses_adaptor_does_not_exist(stranger: FlaskClient, adaptor: Adaptor) -> None:
+    assert stranger.get(f"/?adaptor={adaptor.id}").status_code == 404
+    assert stranger.get(f"/dashboard/live?adaptor={adaptor.id}").status_code == 404
+
+
+def test_a_stranger_sees_none_of_our_documents(
+    stranger: FlaskClient, make_customer: Callable[..., object], make_document: Callable[..., Document]
+) -> None:
+    make_document(make_customer(), "1001")
+    assert "1001" not in stranger.get("/").text
+
+
+def test_the_menu_counts_what_needs_a_person(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable, make_delivery: Callable[..., Delivery]
+) -> None:
+    make_delivery(make_document(make_customer()), DeliveryState.FAILED)
+    assert '<span class="side-nav-count">1</span>' in signed_in.get("/").text

@@ -1,0 +1,136 @@
+"""The list of runs and one run with its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from invoiceapp.domain.delivery import DeliveryState
+from invoiceapp.htmx import STOP_POLLING
+from invoiceapp.models import Adaptor, Run, RunState, Stage, db
+
+Make = Callable[..., Any]
+Submit = Callable[..., Any]
+
+
+@pytest.fixture
+def make_run(adaptor: Adaptor) -> Make:
+    def make(state: RunState = RunState.FINISHED, **columns: Any) -> Run:
+        values = {"trigger": "manual", "actor": "ejer@example.com", **columns}
+        row = Run(subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, state=state, **values)
+        db.session.add(row)
+        db.session.commit()
+        return row
+
+    return make
+
+
+def test_without_runs_the_next_step_is_said(signed_in: FlaskClient, adaptor: Adaptor) -> None:
+    assert "No runs yet" in signed_in.get("/runs").text
+
+
+def test_the_list_has_who_what_counts_and_the_error_in_words(signed_in: FlaskClient, make_run: Make) -> None:
+    make_run(read=41, queued=7, query={"numbers": ["1001", "1002"]})
+    make_run(RunState.FAILED, trigger="schedule", actor="system", error={"da": "x", "en": "The token was refused."})
+    html = signed_in.get("/runs").text
+    for shown in ("ejer@example.com", "41", "Numbers 1001, 1002", "By schedule", "The token was refused."):
+        assert shown in html
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({}, "Everything new"),
+        ({"customer_ids": ["a", "b"]}, "2 customers"),
+        ({"first_date": "2026-11-01", "last_date": "2026-11-30"}, "1 Nov 2026 – 30 Nov 2026"),
+        ({"numbers": [str(n) for n in range(1, 9)]}, "Numbers 1, 2, 3, 4, 5 …"),
+    ],
+)
+def test_what_was_asked_for_is_said_in_words(
+    signed_in: FlaskClient, make_run: Make, query: dict[str, Any], words: str
+) -> None:
+    assert words in signed_in.get(f"/runs/{make_run(query=query).id}").text
+
+
+def test_a_run_shows_what_it_found_and_where_its_documents_are(
+    signed_in: FlaskClient, make_run: Make, make_customer: Make, make_document: Make, make_delivery: Make
+) -> None:
+    run = make_run(read=5, queued=3, not_activated=1, already_exported=1)
+    customer = make_customer()
+    make_document(customer, "1001", stage=Stage.QUEUED, run_id=run.id)
+    for number, state in (("1002", DeliveryState.DELIVERED), ("1003", DeliveryState.FAILED)):
+        make_delivery(make_document(customer, number, run_id=run.id), state, run_id=run.id)
+    html = signed_in.get(f"/runs/{run.id}").text
+    assert '<progress id="exporting" value="2" max="3">' in html
+    assert f"run={run.id}&amp;status=failed" in html
+    for number in ("1001", "1002", "1003"):
+        assert f"<strong>{number}</strong>" in html
+
+
+def test_skipped_records_are_listed_with_their_reason(signed_in: FlaskClient, make_run: Make) -> None:
+    run = make_run(skipped=1, problems=[{"id": "billy-9", "da": "x", "en": "The lines cannot be read."}])
+    html = signed_in.get(f"/runs/{run.id}").text
+    assert "billy-9" in html
+    assert "The lines cannot be read." in html
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"read": 2, "not_activated": 2}, "Nothing was exported"),
+        ({"read": 2, "already_exported": 2}, "Everything was exported before"),
+        ({}, "Nothing was found"),
+    ],
+)
+def test_a_run_that_exports_nothing_says_why(
+    signed_in: FlaskClient, make_run: Make, counts: dict[str, int], words: str
+) -> None:
+    assert words in signed_in.get(f"/runs/{make_run(**counts).id}").text
+
+
+@pytest.mark.parametrize(
+    ("state", "is_polled", "status"),
+    [(RunState.QUEUED, True, 200), (RunState.RUNNING, True, 200), (RunState.FINISHED, False, STOP_POLLING)],
+)
+def test_a_run_is_polled_until_it_is_done(
+    signed_in: FlaskClient, make_run: Make, state: RunState, is_polled: bool, status: int
+) -> None:
+    run = make_run(state)
+    live = f"/runs/{run.id}/live"
+    assert (f'hx-get="{live}"' in signed_in.get(f"/runs/{run.id}").text) is is_polled
+    answer = signed_in.get(live)
+    assert answer.status_code == status
+    assert "<!doctype" not in answer.text.lower()
+
+
+def test_a_finished_run_is_polled_while_its_documents_are_on_their_way(
+    signed_in: FlaskClient, make_run: Make, make_customer: Make, make_document: Make, make_delivery: Make
+) -> None:
+    run = make_run(queued=1)
+    make_delivery(make_document(make_customer(), run_id=run.id), DeliveryState.PENDING, run_id=run.id)
+    assert signed_in.get(f"/runs/{run.id}/live").status_code == 200
+
+
+def test_fetching_now_starts_a_run_for_everything_new(signed_in: FlaskClient, adaptor: Adaptor, submit: Submit) -> None:
+    answer = submit(signed_in, "/runs")
+    run = db.session.query(Run).one()
+    assert (answer.status_code, answer.location) == (303, f"/runs/{run.id}")
+    assert (run.trigger, run.moves_watermark) == ("manual", True)
+
+
+def test_fetching_twice_leads_to_the_run_that_is_active(signed_in: FlaskClient, make_run: Make, submit: Submit) -> None:
+    run = make_run(RunState.RUNNING)
+    answer = submit(signed_in, "/runs", follow_redirects=True)
+    assert answer.request.path == f"/runs/{run.id}"
+    assert "An export is already running" in answer.text
+    assert db.session.query(Run).count() == 1
+
+
+def test_somebody_elses_run_does_not_exist(stranger: FlaskClient, make_run: Make, submit: Submit) -> None:
+    run = make_run()
+    assert stranger.get(f"/runs/{run.id}").status_code == 404
+    assert stranger.get(f"/runs/{run.id}/live").status_code == 404
+    assert submit(stranger, f"/runs?adaptor={run.adaptor_id}").status_code == 404

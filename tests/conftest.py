@@ -1,0 +1,261 @@
+"""Fixtures for everybody: an app on a fresh database, people who are signed in, and factories for rows.
+
+``--database=sqlite`` (default) or ``postgresql``; the latter starts a private
+cluster (tests/support/postgres.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support.postgres import PostgresCluster  # noqa: E402
+
+from invoiceapp import create_app  # noqa: E402
+from invoiceapp.config import Config  # noqa: E402
+from invoiceapp.domain.delivery import DeliveryState  # noqa: E402
+from invoiceapp.domain.invoice import DocumentType  # noqa: E402
+from invoiceapp.models import (  # noqa: E402
+    Adaptor,
+    Customer,
+    Delivery,
+    Document,
+    ExportRule,
+    Gateway,
+    Membership,
+    Role,
+    Stage,
+    Subscription,
+    User,
+    db,
+    new_id,
+    utcnow,
+)
+
+PASSWORD = "correct-horse-battery"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", default="sqlite", choices=("sqlite", "postgresql"))
+    parser.addoption("--update-screens", action="store_true", help="Write docs/screens anew.")
+    parser.addoption("--update-golden", action="store_true", help="Write golden files anew instead of comparing.")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Unit tests reach no network at all; the others reach this machine only."""
+    if item.get_closest_marker("server") or item.get_closest_marker("browser") or item.get_closest_marker("crash"):
+        enable_socket()
+        socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+    elif item.config.getoption("--database") == "postgresql":
+        enable_socket()
+        socket_allow_hosts(["127.0.0.1"], allow_unix_socket=True)
+    else:
+        disable_socket(allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresCluster | None]:
+    """A private PostgreSQL, only where the run asks for it."""
+    if request.config.getoption("--database") != "postgresql":
+        yield None
+        return
+    with PostgresCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, postgres: PostgresCluster | None) -> str:
+    return postgres.new_database() if postgres else f"sqlite:///{tmp_path / 'test.sqlite3'}"
+
+
+@pytest.fixture
+def config(tmp_path: Path, database_url: str) -> Config:
+    """Settings that name nothing outside this test."""
+    return Config(
+        production=False,
+        secret_key="s" * 20 + "ecret-for-tests-only",
+        password_salt="salt-for-tests-only-1234567890",
+        encryption_keys=("k1:" + base64.b64encode(bytes(range(32))).decode(),),
+        database_url=database_url,
+        redis_url=f"unix://{tmp_path / 'no-redis.sock'}",
+        instance_dir=tmp_path / "instance",
+        archive_dir=tmp_path / "archive",
+        rules_dir=Path(os.environ.get("TEST_RULES_DIR", tmp_path / "rules")),
+        base_url="http://localhost",
+        trusted_hosts=("localhost", "127.0.0.1"),
+        proxies=0,
+        require_official_rules=False,
+        demo=False,
+        testing=True,
+    )
+
+
+@pytest.fixture
+def app(config: Config) -> Iterator[Flask]:
+    """The app on an empty database; an app context is pushed."""
+    app = create_app(config)
+    # 64 MiB of argon2 for each sign-in would be most of the suite's time.
+    app.config.update(SECURITY_PASSWORD_HASH="plaintext", SECURITY_PASSWORD_SINGLE_HASH=["plaintext"])
+    with app.app_context():
+        db.create_all()
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Not signed in. CSRF is on: take the token from a page, or use ``post`` of support.web."""
+    return app.test_client()
+
+
+def _subscription(name: str) -> Subscription:
+    row = Subscription(name=name)
+    db.session.add(row)
+    db.session.commit()
+    return row
+
+
+def _user(subscription: Subscription, email: str, role: Role) -> User:
+    row = User(email=email, name=email.split("@")[0], password=PASSWORD, active=True, fs_uniquifier=new_id())
+    db.session.add(row)
+    db.session.flush()
+    db.session.add(Membership(subscription_id=subscription.id, user_id=row.id, role=role))
+    db.session.commit()
+    return row
+
+
+@pytest.fixture
+def subscription(app: Flask) -> Subscription:
+    return _subscription("Eksempel ApS")
+
+
+@pytest.fixture
+def user(subscription: Subscription) -> User:
+    return _user(subscription, "ejer@example.com", Role.OWNER)
+
+
+def _sign_in(app: Flask, user: User) -> FlaskClient:
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["_user_id"] = user.fs_uniquifier
+        session["_fresh"] = True
+        session["fs_cc"] = "set"
+        session["fs_paa"] = utcnow().timestamp()
+        session["identity.auth_type"] = "session"
+    return client
+
+
+@pytest.fixture
+def signed_in(app: Flask, user: User) -> FlaskClient:
+    """A client signed in as the subscription's owner."""
+    return _sign_in(app, user)
+
+
+@pytest.fixture
+def member(app: Flask, subscription: Subscription) -> FlaskClient:
+    """A client signed in as a plain member of the same subscription."""
+    return _sign_in(app, _user(subscription, "medarbejder@example.com", Role.MEMBER))
+
+
+@pytest.fixture
+def stranger(app: Flask) -> FlaskClient:
+    """A client signed in as the owner of another subscription."""
+    return _sign_in(app, _user(_subscription("Fremmed A/S"), "fremmed@example.com", Role.OWNER))
+
+
+@pytest.fixture
+def adaptor(subscription: Subscription) -> Adaptor:
+    row = Adaptor(
+        subscription_id=subscription.id, name="Billy", source_kind="billy",
+        source_config={"base_url": "http://127.0.0.1:1/v2"}, settings={},
+        organization={"id": "org", "name": "Eksempel ApS", "registration_no": "12345674"},
+    )  # fmt: skip
+    db.session.add(row)
+    db.session.commit()
+    return row
+
+
+@pytest.fixture
+def gateway(subscription: Subscription) -> Gateway:
+    row = Gateway(
+        subscription_id=subscription.id, name="SFTP", kind="sftp",
+        config={"host": "127.0.0.1", "port": 1, "username": "u", "folder": ".", "filename": "{type}_{number}_{key8}"},
+        secrets={},
+    )  # fmt: skip
+    db.session.add(row)
+    db.session.commit()
+    return row
+
+
+@pytest.fixture
+def make_customer(adaptor: Adaptor, gateway: Gateway) -> Callable[..., Customer]:
+    """``make_customer(name, active=True, format="peppol-bis-3", **columns)``."""
+
+    def make(name: str = "Kommune Eksempel", *, active: bool | None = True, format: str = "peppol-bis-3", **columns: Any) -> Customer:
+        values = {"source_id": new_id(), "country": "DK", "gln": "5798000000001", **columns}
+        row = Customer(subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, name=name, raw={}, **values)
+        db.session.add(row)
+        db.session.flush()
+        if active is not None:
+            db.session.add(
+                ExportRule(
+                    subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, customer_id=row.id, active=active,
+                    format=format, gateway_id=gateway.id, settings={},
+                )
+            )  # fmt: skip
+        db.session.commit()
+        return row
+
+    return make
+
+
+@pytest.fixture
+def make_document(adaptor: Adaptor) -> Callable[..., Document]:
+    """``make_document(customer, number="1001", stage=Stage.CONVERTED, bundle={}, **columns)``."""
+
+    def make(customer: Customer, number: str = "1001", **columns: Any) -> Document:
+        values = {
+            "source_id": new_id(), "type": DocumentType.INVOICE, "issue_date": date(2026, 11, 2), "currency": "DKK",
+            "net": Decimal("100.00"), "vat": Decimal("25.00"), "bundle": {}, "bundle_sha256": "0" * 64,
+            "stage": Stage.CONVERTED, **columns,
+        }  # fmt: skip
+        row = Document(
+            subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, customer_id=customer.id,
+            customer_source_id=customer.source_id, customer_name=customer.name, number=number, **values,
+        )  # fmt: skip
+        db.session.add(row)
+        db.session.commit()
+        return row
+
+    return make
+
+
+@pytest.fixture
+def make_delivery(adaptor: Adaptor, gateway: Gateway) -> Callable[..., Delivery]:
+    """``make_delivery(document, state=DeliveryState.PENDING, **columns)``."""
+
+    def make(document: Document, state: DeliveryState = DeliveryState.PENDING, **columns: Any) -> Delivery:
+        values = {"format": "peppol-bis-3", "transport": gateway.kind, "next_at": utcnow(), "idem_key": new_id().lower(), **columns}
+        row = Delivery(
+            subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, document_id=document.id,
+            gateway_id=gateway.id, state=state, findings=values.pop("findings", []), **values,
+        )  # fmt: skip
+        db.session.add(row)
+        db.session.commit()
+        return row
+
+    return make

@@ -1,0 +1,42 @@
+"""Every document of the demo company through the official packs, with two kinds of settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from invoiceapp.domain.findings import has_fatal
+from invoiceapp.domain.settings import settings_from
+from invoiceapp.formats.base import registry as formats
+from invoiceapp.sources.base import UnusableBundle
+from invoiceapp.sources.billy.mapping import convert
+
+SETTINGS = {
+    "defaults": {},
+    "fik_and_references": {
+        "general": {"note": "Fast tekst", "paymentTerms": "Løbende måned + 14 dage"},
+        "supplier": {"fikCreditor": "81234567"},
+        "customer": {"buyerReference": "REF-1", "orderNumber": "PO-1", "accountingCost": "4411"},
+    },
+}
+
+
+@pytest.mark.parametrize("chosen", SETTINGS)
+@pytest.mark.parametrize("format_id", ["peppol-bis-3", "oioubl-2.1"])
+def test_the_official_rules_find_nothing_that_the_built_in_rules_did_not(official, company, format_id, chosen):
+    fmt, settings = formats()[format_id], settings_from(SETTINGS[chosen])
+    refused, written = {}, 0
+    for key, record in company.tables["invoices"].items():
+        try:
+            invoice = convert(company.bundle(key), settings).invoice
+        except UnusableBundle:
+            assert record["state"] != "approved"
+            continue
+        if invoice is None or has_fatal(fmt.check(invoice)):
+            continue
+        report = official.validate(fmt.write(invoice), fmt, invoice.type)
+        written += 1
+        assert report.is_complete
+        if has_fatal(report.findings):
+            refused[invoice.number] = [finding.rule for finding in report.findings]
+    assert refused == {}
+    assert written > 400

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+
+from invoiceapp.domain.identifiers import Participant
+from invoiceapp.domain.settings import SettingsInvalid, VatChoice
+from invoiceapp.domain.tax import VatCategory
+from invoiceapp.services.configuration.settings import Origin, Resolved, from_form, resolve, resolve_one
+from invoiceapp.services.errors import InvalidInput
+
+COMMON = {
+    "general": {"note": "Fælles", "embedPdf": True},
+    "customer": {"buyerReference": "fælles-ref"},
+    "vat": {"r1": {"category": "E"}, "r2": {"category": "G"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("override", "resolved"),
+    [
+        ({"general": {"note": "Kunde"}}, Resolved("Kunde", Origin.CUSTOMER)),
+        ({"general": {"note": ""}}, Resolved("Fælles", Origin.COMMON)),
+        ({"general": {"note": None}}, Resolved("Fælles", Origin.COMMON)),
+        ({"general": None}, Resolved("Fælles", Origin.COMMON)),
+        ({}, Resolved("Fælles", Origin.COMMON)),
+    ],
+)
+def test_a_customers_value_goes_before_the_common_one(override, resolved):
+    assert resolve_one("general", "note", COMMON, override) == resolved
+
+
+def test_a_value_that_nobody_set_is_left_to_the_source():
+    assert resolve_one("customer", "orderNumber", COMMON, {}) == Resolved(None, Origin.SOURCE)
+
+
+def test_a_customer_can_switch_off_what_is_common():
+    assert resolve_one("general", "embedPdf", COMMON, {"general": {"embedPdf": False}}) == Resolved(
+        False, Origin.CUSTOMER
+    )
+    assert resolve(COMMON, {"general": {"embedPdf": False}}).general.embed_pdf is False
+
+
+def test_all_settings_are_resolved_field_by_field():
+    settings = resolve(COMMON, {"customer": {"orderNumber": "PO-1"}, "general": {"note": "Kunde"}})
+    assert (settings.general.note, settings.general.embed_pdf) == ("Kunde", True)
+    assert (settings.customer.buyer_reference, settings.customer.order_number) == ("fælles-ref", "PO-1")
+
+
+def test_vat_choices_are_merged_by_rate():
+    settings = resolve(COMMON, {"vat": {"r2": {"category": "AE"}}})
+    assert settings.vat == {"r1": VatChoice(VatCategory.EXEMPT), "r2": VatChoice(VatCategory.REVERSE_CHARGE)}
+
+
+def test_names_that_no_setting_has_any_more_are_ignored_when_resolving():
+    assert resolve({"general": {"gone": 1}}, {}).general.note is None
+
+
+def test_a_stored_value_that_cannot_be_used_is_named():
+    with pytest.raises(SettingsInvalid) as refused:
+        resolve({"supplier": {"fikCreditor": "1"}}, {})
+    assert set(refused.value.errors) == {"supplier.fikCreditor"}
+
+
+def test_a_form_is_stored_as_json_and_empty_fields_inherit():
+    stored = from_form(
+        ["general", "customer"],
+        {
+            "general.note": " Tak ",
+            "general.paymentTerms": "",
+            "customer.endpoint": "0088:5798000000001",
+            "supplier.name": "x",
+        },
+    )
+    assert stored == {
+        "general": {"note": "Tak"},
+        "customer": {"endpoint": {"scheme": "0088", "value": "5798000000001"}},
+    }
+    assert resolve(stored, {}).customer.endpoint == Participant("0088", "5798000000001")
+
+
+def test_wrong_form_values_are_named_by_group_and_field():
+    with pytest.raises(InvalidInput) as refused:
+        from_form(["supplier", "customer"], {"supplier.fikCreditor": "x", "customer.country": "Danmark"})
+    assert set(refused.value.errors) == {"supplier.fikCreditor", "customer.country"}

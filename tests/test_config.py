@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import base64
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from invoiceapp.config import ConfigurationError, kept_secret, load, valkey_socket
+
+SECRET = "mB3nQ7xY1kLp9sTz4vWc8dRf2gHj6aEuKq"
+KEY = "k1:" + base64.b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture
+def production(tmp_path) -> dict[str, str]:
+    """The least that production starts with."""
+    return {
+        "APP_ENV": "production", "INSTANCE_DIR": str(tmp_path / "instance"), "BASE_URL": "https://faktura.example",
+        "SECRET_KEY": SECRET, "PASSWORD_SALT": SECRET[::-1], "ENCRYPTION_KEYS": KEY, "REDIS_URL": "redis://cache:6379/0",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def local(tmp_path) -> dict[str, str]:
+    return {"INSTANCE_DIR": str(tmp_path / "instance")}
+
+
+def test_production_starts_with_its_settings(production):
+    config = load(production | {"DATABASE_URL": "postgres://u:p@db/app"})
+    assert (config.production, config.demo, config.testing) == (True, False, False)
+    assert config.trusted_hosts == ("faktura.example",)
+    assert config.database_url == "postgresql+psycopg://u:p@db/app"
+    assert config.redis_url == "redis://cache:6379/0"
+    assert config.encryption_keys == (KEY,)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", None),
+        ("SECRET_KEY", "short"),
+        ("SECRET_KEY", "a" * 64),
+        ("SECRET_KEY", "ab" * 32),
+        ("PASSWORD_SALT", None),
+        ("PASSWORD_SALT", "changeme"),
+        ("ENCRYPTION_KEYS", None),
+        ("BASE_URL", "http://faktura.example"),
+        ("BASE_URL", None),
+        ("BASE_URL", "faktura.example"),
+        ("REDIS_URL", None),
+        ("FLASK_DEBUG", "1"),
+        ("FLASK_DEBUG", "maybe"),
+        ("DEMO", "perhaps"),
+        ("REQUIRE_OFFICIAL_RULES", "2"),
+        ("TRUSTED_PROXIES", "one"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("APP_ENV", "prod"),
+    ],
+)
+def test_a_weak_or_wrong_setting_is_refused_by_name(production, name, value):
+    changed = {key: text for key, text in production.items() if key != name} | ({name: value} if value else {})
+    with pytest.raises(ConfigurationError) as refused:
+        load(changed)
+    assert str(refused.value).startswith(f"{name}:")
+
+
+def test_a_refusal_never_repeats_a_secret(production):
+    with pytest.raises(ConfigurationError) as refused:
+        load(production | {"SECRET_KEY": "hunter2"})
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "PASSWORD_SALT", "ENCRYPTION_KEYS", "DATABASE_URL", "REDIS_URL", "BASE_URL"]
+)
+def test_values_may_lie_in_files(production, tmp_path, name):
+    value = production.pop(name, "sqlite://")
+    (tmp_path / "value").write_text(f"{value}\n")
+    assert load(production | {f"{name}_FILE": str(tmp_path / "value")}) == load(production | {name: value})
+
+
+def test_a_file_that_cannot_be_read_is_named(production, tmp_path):
+    with pytest.raises(ConfigurationError, match="SECRET_KEY_FILE"):
+        load(production | {"SECRET_KEY_FILE": str(tmp_path / "none")})
+
+
+def test_a_file_goes_before_the_variable(production, tmp_path):
+    (tmp_path / "value").write_text(SECRET.swapcase())
+    assert load(production | {"SECRET_KEY_FILE": str(tmp_path / "value")}).secret_key == SECRET.swapcase()
+
+
+def test_a_fresh_checkout_starts_without_any_setting(local):
+    config = load(local)
+    assert (config.production, config.demo, config.proxies) == (False, True, 0)
+    assert config.database_url.startswith("sqlite:///")
+    assert config.redis_url.startswith("unix://")
+    assert set(config.trusted_hosts) == {"127.0.0.1", "localhost"}
+    assert len({config.secret_key, config.password_salt, config.encryption_keys[0]}) == 3
+
+
+def test_secrets_that_were_made_here_stay_and_are_private(local):
+    first, second = load(local), load(local)
+    assert (first.secret_key, first.password_salt, first.encryption_keys) == (
+        second.secret_key, second.password_salt, second.encryption_keys,
+    )  # fmt: skip
+    files = list((first.instance_dir / "secrets").iterdir())
+    assert len(files) == 3
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_two_installations_have_different_secrets(tmp_path):
+    assert kept_secret(tmp_path / "a", "secret_key") != kept_secret(tmp_path / "b", "secret_key")
+
+
+def test_a_kept_secret_is_long_and_never_overwritten(tmp_path):
+    value = kept_secret(tmp_path, "x")
+    assert len(value) >= 48
+    assert kept_secret(tmp_path, "x") == value == (tmp_path / "x").read_text()
+
+
+def test_processes_that_start_together_get_one_secret(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        values = set(pool.map(lambda _: kept_secret(tmp_path / "secrets", "x"), range(32)))
+    assert len(values) == 1
+    assert [path.name for path in (tmp_path / "secrets").iterdir()] == ["x"]
+
+
+def test_several_encryption_keys_and_hosts_are_lists(local):
+    config = load(local | {"ENCRYPTION_KEYS": f" k2:abc ,\n{KEY}, ", "TRUSTED_HOSTS": "a.example, b.example,"})
+    assert config.encryption_keys == ("k2:abc", KEY)
+    assert config.trusted_hosts == ("a.example", "b.example")
+
+
+@pytest.mark.parametrize(("value", "flag"), [("1", True), ("true", True), ("YES", True), ("0", False), ("no", False)])
+def test_flags_are_written_in_the_usual_ways(local, value, flag):
+    assert load(local | {"DEMO": value}).demo is flag
+
+
+def test_the_valkey_socket_is_short_enough_for_the_system(tmp_path):
+    assert valkey_socket(Path("/srv/app")) == Path("/srv/app/valkey/valkey.sock")
+    long = tmp_path / ("x" * 120)
+    assert len(str(valkey_socket(long))) < 104
+    assert valkey_socket(long) == valkey_socket(long) != valkey_socket(long / "y")
