@@ -44,7 +44,9 @@ def check_books() -> None:
     """What must hold whatever happened."""
     assert twice_active() == []
     for row in rows():
-        attempts = db.session.scalars(select(Attempt).where(Attempt.delivery_id == row.id).order_by(Attempt.number)).all()
+        attempts = db.session.scalars(
+            select(Attempt).where(Attempt.delivery_id == row.id).order_by(Attempt.number)
+        ).all()
         receipts = db.session.scalars(select(Receipt).where(Receipt.delivery_id == row.id)).all()
         assert [attempt.number for attempt in attempts] == list(range(1, row.tries + 1))
         assert len({str(attempt.wire_ids) for attempt in attempts}) == 1, "the ids never change"

@@ -22,7 +22,19 @@ from invoiceapp.config import Config
 from invoiceapp.demo.billy.company import demo_company
 from invoiceapp.demo.billy.server import Server, serve
 from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.models import Adaptor, Customer, Delivery, Document, Gateway, Receipt, Rendition, Run, RunState, Stage, db
+from invoiceapp.models import (
+    Adaptor,
+    Customer,
+    Delivery,
+    Document,
+    Gateway,
+    Receipt,
+    Rendition,
+    Run,
+    RunState,
+    Stage,
+    db,
+)
 from invoiceapp.services.configuration import rules, sources
 from invoiceapp.services.daily.tick import tick
 from invoiceapp.services.export import runs
@@ -51,7 +63,19 @@ def redis(config: Config, tmp_path: Path) -> Iterator[Redis]:
     if binary is None:
         pytest.skip("needs Valkey or Redis")
     socket = config.redis_url.removeprefix("unix://")
-    command = [binary, "--port", "0", "--unixsocket", socket, "--dir", str(tmp_path), "--save", "", "--loglevel", "warning"]
+    command = [
+        binary,
+        "--port",
+        "0",
+        "--unixsocket",
+        socket,
+        "--dir",
+        str(tmp_path),
+        "--save",
+        "",
+        "--loglevel",
+        "warning",
+    ]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         connection = Redis.from_url(config.redis_url)
 
@@ -72,7 +96,9 @@ def billy() -> Iterator[Server]:
     company = demo_company(date(2026, 11, 22))
     invoices = dict(islice(company.tables["invoices"].items(), 60))
     lines = {key: line for key, line in company.tables["invoiceLines"].items() if line["invoiceId"] in invoices}
-    with serve("127.0.0.1", 0, replace(company, tables=company.tables | {"invoices": invoices, "invoiceLines": lines})) as server:
+    with serve(
+        "127.0.0.1", 0, replace(company, tables=company.tables | {"invoices": invoices, "invoiceLines": lines})
+    ) as server:
         yield server
 
 

@@ -37,7 +37,19 @@ class Valkey:
         if binary is None:
             pytest.skip("needs Valkey or Redis")
         socket = self.url.removeprefix("unix://")
-        command = [binary, "--port", "0", "--unixsocket", socket, "--dir", str(self._folder), "--save", "", "--loglevel", "warning"]
+        command = [
+            binary,
+            "--port",
+            "0",
+            "--unixsocket",
+            socket,
+            "--dir",
+            str(self._folder),
+            "--save",
+            "",
+            "--loglevel",
+            "warning",
+        ]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         for _ in range(200):
             with Redis.from_url(self.url) as connection:

@@ -47,9 +47,7 @@ def test_the_migrated_database_is_what_the_models_say(empty):
 
 def test_the_unique_indexes_of_the_machine_are_partial_in_the_migrated_database_too(empty):
     upgrade()
-    indexes = {
-        index["name"]: index for table in ("delivery", "run") for index in inspect(db.engine).get_indexes(table)
-    }
+    indexes = {index["name"]: index for table in ("delivery", "run") for index in inspect(db.engine).get_indexes(table)}
     key = f"{db.engine.dialect.name}_where"
     for name in ("uq_delivery_exclusive", "uq_run_active"):
         assert indexes[name]["unique"] and "state" in str(indexes[name]["dialect_options"][key])

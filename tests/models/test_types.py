@@ -18,7 +18,9 @@ from invoiceapp.services.database import transaction
 @pytest.fixture
 def table(app):
     """A table of its own for one value of each type."""
-    table = Table("value", MetaData(), Column("at", UtcDateTime), Column("sum", Amount), Column("data", Json), Column("t", String))
+    table = Table(
+        "value", MetaData(), Column("at", UtcDateTime), Column("sum", Amount), Column("data", Json), Column("t", String)
+    )
     table.create(db.engine)
     return table
 
@@ -56,7 +58,12 @@ def test_nothing_stays_nothing(table):
 
 
 def test_json_keeps_decimals_as_they_were_written(table):
-    value = {"amount": Decimal("0.10"), "list": [Decimal("1E-7"), 1, True, None, "æ\u2028\"'"], "nested": {"a": {}}, "int": 2**70}
+    value = {
+        "amount": Decimal("0.10"),
+        "list": [Decimal("1E-7"), 1, True, None, "æ\u2028\"'"],
+        "nested": {"a": {}},
+        "int": 2**70,
+    }
     found = stored(table, data=value).data
     assert found == value
     assert str(found["amount"]) == "0.10" and isinstance(found["list"][1], int) and found["list"][2] is True

@@ -16,7 +16,10 @@ from invoiceapp.services.export import delivery
 
 CANARY = "kanariefugl-Kodeord-7391"
 PLACE = "gateway/1/password"
-FIELDS = (Field("host", Text("Server", "Server")), Field("password", Text("Kode", "Password"), secret=True, required=True))
+FIELDS = (
+    Field("host", Text("Server", "Server")),
+    Field("password", Text("Kode", "Password"), secret=True, required=True),
+)
 
 
 def test_a_secret_comes_back_in_its_place_only(app):
@@ -31,7 +34,9 @@ def test_the_same_secret_never_looks_the_same(app):
     assert secrets.encrypt("x", PLACE) != secrets.encrypt("x", PLACE)
 
 
-@pytest.mark.parametrize("damage", [lambda s: s[:-4] + "AAAA", lambda s: s[:20], lambda s: "", lambda s: "v1.k9." + s[6:]])
+@pytest.mark.parametrize(
+    "damage", [lambda s: s[:-4] + "AAAA", lambda s: s[:20], lambda s: "", lambda s: "v1.k9." + s[6:]]
+)
 def test_a_damaged_value_is_unreadable_and_says_what_to_do(app, damage):
     with pytest.raises(secrets.SecretUnreadable) as caught:
         secrets.decrypt(damage(secrets.encrypt("x", PLACE)), PLACE)
@@ -82,7 +87,16 @@ def test_a_secret_appears_nowhere_after_a_failing_send(ready, partner, gateway, 
     row = ready()
     delivery.deliver_due()
     assert gateways.open_transport(db.session.get_one(Gateway, gateway.id)).config["password"] == CANARY
-    seen = [gateway.config, gateway.secrets, gateway.paused_reason, repr(gateway), str(gateway), row.error, repr(row), caplog.text]
+    seen = [
+        gateway.config,
+        gateway.secrets,
+        gateway.paused_reason,
+        repr(gateway),
+        str(gateway),
+        row.error,
+        repr(row),
+        caplog.text,
+    ]
     seen += [event.data for event in db.session.scalars(select(Event))]
     seen += [(attempt.wire_ids, attempt.error) for attempt in db.session.scalars(select(Attempt))]
     seen += [receipt.evidence for receipt in db.session.scalars(select(Receipt))]

@@ -43,18 +43,24 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     """The source without its network."""
     found = Shelf()
     monkeypatch.setattr(BillySource, "pdf", lambda source, document_id: found.pdf(source, document_id))
-    monkeypatch.setattr(conversion.sources, "open_source", lambda adaptor: sources.source_class(adaptor)({"token": "t"}))
+    monkeypatch.setattr(
+        conversion.sources, "open_source", lambda adaptor: sources.source_class(adaptor)({"token": "t"})
+    )
     return found
 
 
 @pytest.fixture
-def queued(company: Company, adaptor: Any, make_customer: Any, make_document: Any, shelf: Shelf) -> Callable[..., Document]:
+def queued(
+    company: Company, adaptor: Any, make_customer: Any, make_document: Any, shelf: Shelf
+) -> Callable[..., Document]:
     """``queued(number, edit=None)``: a document of the demo company that waits for conversion.
 
     ``edit`` may change its records. Its customer is activated for Peppol.
     """
 
-    def make(number: str = ORDINARY[0], edit: Callable[[dict[str, Any]], None] | None = None, **columns: Any) -> Document:
+    def make(
+        number: str = ORDINARY[0], edit: Callable[[dict[str, Any]], None] | None = None, **columns: Any
+    ) -> Document:
         invoice = next(one for one in company.tables["invoices"].values() if one["invoiceNo"] == number)
         bundle = company.bundle(invoice["id"])
         if edit is not None:

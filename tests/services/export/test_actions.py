@@ -211,7 +211,9 @@ def test_a_document_that_has_not_left_is_read_again_and_converted_anew(connected
 
 @pytest.mark.server
 @pytest.mark.parametrize("state", sorted(set(S) - {S.BLOCKED, S.SUPERSEDED, S.CANCELLED}))
-def test_a_document_that_has_left_keeps_the_records_it_was_made_of(connected, billy, make_document, make_delivery, state):
+def test_a_document_that_has_left_keeps_the_records_it_was_made_of(
+    connected, billy, make_document, make_delivery, state
+):
     document = _read_one(connected, billy, make_document)
     make_delivery(document, state)
     with pytest.raises(Conflict):

@@ -184,13 +184,18 @@ def test_missing_official_rules_block_also_a_document_with_our_own_pdf_inside(ap
     db.session.commit()
     conversion.convert_due()
     row = only_delivery(key)
-    assert row.state is S.BLOCKED and "IA-RULES-MISSING" in {f["rule"] for f in row.findings if f["severity"] == "fatal"}
+    assert row.state is S.BLOCKED and "IA-RULES-MISSING" in {
+        f["rule"] for f in row.findings if f["severity"] == "fatal"
+    }
 
 
 def test_broken_settings_block_with_the_name_of_the_setting(queued, rule_of):
     document = queued()
     key = document.id
-    rule_of(document).settings = {"supplier": {"iban": "DK50", "colour": "red"}, "customer": {"email": "not an address"}}
+    rule_of(document).settings = {
+        "supplier": {"iban": "DK50", "colour": "red"},
+        "customer": {"email": "not an address"},
+    }
     db.session.commit()
     conversion.convert_due()
     row = only_delivery(key)

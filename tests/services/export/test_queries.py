@@ -103,7 +103,15 @@ def test_counts_tell_where_the_documents_are(make_customer, make_document, make_
 
 def finding(rule: str, severity: str = "fatal") -> dict[str, object]:
     text = {"da": f"da {rule}", "en": f"en {rule}"}
-    return {"rule": rule, "severity": severity, "text": text, "turn": "source", "term": None, "location": None, "fix": "x"}
+    return {
+        "rule": rule,
+        "severity": severity,
+        "text": text,
+        "turn": "source",
+        "term": None,
+        "location": None,
+        "fix": "x",
+    }
 
 
 def test_problems_are_grouped_by_cause_the_most_frequent_first(make_customer, make_document, make_delivery, adaptor):
@@ -122,7 +130,9 @@ def test_problems_are_grouped_by_cause_the_most_frequent_first(make_customer, ma
     assert {p.customer_id for p in found} == {customer.id}
 
 
-def test_a_blocked_document_that_waits_for_conversion_is_no_problem_now(make_customer, make_document, make_delivery, adaptor):
+def test_a_blocked_document_that_waits_for_conversion_is_no_problem_now(
+    make_customer, make_document, make_delivery, adaptor
+):
     make_delivery(make_document(make_customer(), stage=Stage.QUEUED), S.BLOCKED, findings=[finding("BR-A")])
     assert queries.problems(adaptor.id) == []
 
@@ -137,7 +147,11 @@ def test_deliveries_as_json_have_the_keys_that_scripts_rely_on(ready, partner):
         "id", "document_no", "type", "customer", "format", "transport", "gateway", "state", "sha256", "reference", "error",
         "findings",
     }  # fmt: skip
-    assert (found[1]["state"], found[1]["reference"], found[1]["type"]) == ("delivered", f"{row.idem_key}.xml", "invoice")
+    assert (found[1]["state"], found[1]["reference"], found[1]["type"]) == (
+        "delivered",
+        f"{row.idem_key}.xml",
+        "invoice",
+    )
     assert len(found[1]["sha256"]) == 64
     assert [item["document_no"] for item in queries.deliveries_as_json(S.FAILED)] == ["1002"]
     assert json.loads(json.dumps(found)) == found

@@ -100,7 +100,9 @@ def test_a_run_of_chosen_documents_moves_no_watermark(activated):
 
 
 def test_documents_before_the_start_date_are_kept_out(activated, billy):
-    dates = sorted(one["entryDate"] for one in billy.api.store.tables["invoices"].values() if one["state"] == "approved")
+    dates = sorted(
+        one["entryDate"] for one in billy.api.store.tables["invoices"].values() if one["state"] == "approved"
+    )
     activated.start_date = date.fromisoformat(dates[30])
     db.session.commit()
     run = run_now(activated)

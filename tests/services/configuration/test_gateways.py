@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from invoiceapp.domain.delivery import DeliveryState
+from invoiceapp.domain.findings import Text
+from invoiceapp.gateways.base import CheckStep
+from invoiceapp.models import Gateway, db, utcnow
+from invoiceapp.services import secrets
+from invoiceapp.services.configuration import gateways
+from invoiceapp.services.database import transaction
+from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError
+
+S = DeliveryState
+FINGERPRINT = "SHA256:" + "A" * 43
+SFTP = {"host": "sftp.example.com", "username": "firma", "password": "hemmelig-kode"}
+
+
+def shown_step(ok: bool = False) -> CheckStep:
+    detail = Text(f"Serverens nøgle er {FINGERPRINT}.", f"The server's key is {FINGERPRINT}.")
+    return CheckStep(Text("Nøgle", "Key"), ok, detail)
+
+
+def test_a_gateway_keeps_what_may_be_shown_apart_from_its_secrets(subscription):
+    row = gateways.save(subscription.id, "sftp", "  Vores SFTP ", SFTP)
+    assert row.name == "Vores SFTP" and row.config["host"] == "sftp.example.com"
+    assert "password" not in row.config and "hemmelig" not in str(row.config) + str(row.secrets)
+    with gateways.open_transport(row) as transport:
+        assert transport.config["password"] == "hemmelig-kode"
+
+
+def test_changing_a_gateway_without_its_password_keeps_the_password(subscription):
+    row = gateways.save(subscription.id, "sftp", "A", SFTP)
+    changed = gateways.save(subscription.id, "sftp", "B", SFTP | {"password": "", "host": "other.example.com"}, row.id)
+    assert changed.id == row.id and changed.config["host"] == "other.example.com"
+    with gateways.open_transport(changed) as transport:
+        assert transport.config["password"] == "hemmelig-kode"
+
+
+def test_wrong_input_is_refused_field_by_field_and_nothing_is_kept(subscription):
+    with pytest.raises(InvalidInput) as caught:
+        gateways.save(subscription.id, "sftp", " ", SFTP | {"host": "", "port": "many"})
+    assert {"name", "host", "port"} <= set(caught.value.errors)
+    assert db.session.query(Gateway).count() == 0
+
+
+def test_a_refused_change_leaves_the_gateway_as_it_was(subscription):
+    row = gateways.save(subscription.id, "sftp", "A", SFTP)
+    with pytest.raises(InvalidInput):
+        gateways.save(subscription.id, "sftp", "B", SFTP | {"port": "many"}, row.id)
+    assert db.session.get_one(Gateway, row.id, populate_existing=True).name == "A"
+
+
+def test_a_copied_ciphertext_does_not_open_in_another_gateway(subscription):
+    first, second = gateways.save(subscription.id, "sftp", "A", SFTP), gateways.save(subscription.id, "sftp", "B", SFTP)
+    second.secrets = dict(first.secrets)
+    db.session.commit()
+    with pytest.raises(secrets.SecretUnreadable):
+        gateways.open_transport(second)
+
+
+def test_a_kind_that_is_not_installed_is_refused_with_words(gateway):
+    gateway.kind = "pigeon"
+    with pytest.raises(ServiceError) as caught:
+        gateways.open_transport(gateway)
+    assert "»pigeon«" in caught.value.text.da
+
+
+def test_pausing_keeps_the_first_reason(gateway):
+    for reason in ("første", "anden"):
+        with transaction():
+            gateways.pause(gateway.id, Text(reason, reason))
+    assert gateway.is_paused and gateway.paused_reason["da"] == "første"
+
+
+def test_resuming_makes_everything_due_that_waits(gateway, ready):
+    row = ready(next_at=utcnow() + timedelta(hours=5))
+    sent = ready("2", S.DELIVERED, next_at=None)
+    gateway.paused_at = utcnow()
+    db.session.commit()
+    assert gateways.waiting([gateway.id]) == {gateway.id: 1}
+    gateways.resume(gateway.id)
+    assert not gateway.is_paused and gateway.paused_reason is None
+    assert row.next_at <= utcnow() and sent.next_at is None
+
+
+def test_gateways_of_one_subscription_by_name(subscription, adaptor):
+    for name in ("B", "A"):
+        gateways.save(subscription.id, "sftp", name, SFTP)
+    assert [row.name for row in gateways.of_subscription(subscription.id)] == ["A", "B"]
+    assert gateways.of_subscription("nobody") == []
+
+
+def test_an_unconfirmed_server_key_is_advised_against(subscription):
+    row = gateways.save(subscription.id, "sftp", "A", SFTP)
+    assert "IA-SFTP-HOST-KEY" in {finding.rule for finding in gateways.advice(row)}
+
+
+def test_a_shown_server_key_can_be_confirmed_once(subscription):
+    row = gateways.save(subscription.id, "sftp", "A", SFTP)
+    assert gateways.shown_host_key(row, [shown_step(ok=True)]) is None
+    assert gateways.shown_host_key(row, [shown_step()]) == FINGERPRINT
+    gateways.trust_host_key(row.id, FINGERPRINT)
+    assert row.config["host_key"] == FINGERPRINT
+    assert gateways.shown_host_key(row, [shown_step()]) is None, "a changed key is never one click away"
+    with pytest.raises(Conflict):
+        gateways.trust_host_key(row.id, "SHA256:" + "B" * 43)
+    assert row.config["host_key"] == FINGERPRINT
+
+
+def test_a_server_key_of_a_wrong_form_is_refused(subscription):
+    row = gateways.save(subscription.id, "sftp", "A", SFTP)
+    with pytest.raises(InvalidInput) as caught:
+        gateways.trust_host_key(row.id, "trust me")
+    assert set(caught.value.errors) == {"host_key"} and not row.config.get("host_key")
+
+
+def test_kinds_without_a_server_key_have_none_to_confirm(gateway):
+    assert gateways.shown_host_key(gateway, [shown_step()]) is None
+    with pytest.raises(Conflict):
+        gateways.trust_host_key(gateway.id, FINGERPRINT)
+
+
+@pytest.mark.parametrize("kind", ["sftp", "email"])
+def test_every_kind_has_help_in_both_languages(app, kind):
+    danish, english = gateways.help_of(kind, "da"), gateways.help_of(kind, "en")
+    assert danish and english and danish != english

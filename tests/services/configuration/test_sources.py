@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from invoiceapp.models import Adaptor, Customer, db
+from invoiceapp.services.configuration import sources
+from invoiceapp.services.errors import InvalidInput
+from invoiceapp.sources.base import CredentialsRefused, SourceUnavailable
+
+pytestmark = pytest.mark.server
+TOKEN = "demo-token"
+
+
+def again(adaptor: Adaptor) -> Adaptor:
+    return db.session.get_one(Adaptor, adaptor.id, populate_existing=True)
+
+
+@pytest.fixture
+def unconnected(adaptor: Adaptor) -> Adaptor:
+    adaptor.organization, adaptor.source_config = None, {}
+    db.session.commit()
+    return adaptor
+
+
+def test_connecting_keeps_the_company_the_rates_and_the_sealed_token(unconnected, billy):
+    organization = sources.connect(unconnected.id, {"token": TOKEN, "base_url": billy.url})
+    row = again(unconnected)
+    assert row.organization["name"] == organization.name == "Nordlys Kontor & Service ApS"
+    assert row.organization[sources.TAX_RATES] and row.source_checked_at is not None and row.source_error is None
+    assert TOKEN not in str(row.source_config) + str(row.source_secrets)
+    with sources.open_source(row) as source:
+        assert source.check().id == organization.id
+
+
+def test_a_refused_token_keeps_nothing(unconnected, billy):
+    with pytest.raises(CredentialsRefused):
+        sources.connect(unconnected.id, {"token": "wrong", "base_url": billy.url})
+    assert again(unconnected).organization is None and again(unconnected).source_secrets == {}
+
+
+def test_a_refused_new_token_leaves_the_old_one_at_work(connected, billy):
+    with pytest.raises(CredentialsRefused):
+        sources.connect(connected.id, {"token": "wrong", "base_url": billy.url})
+    with sources.open_source(again(connected)) as source:
+        assert source.check().name.startswith("Nordlys")
+
+
+def test_an_empty_token_means_the_stored_one(connected, billy):
+    sources.connect_from_form(connected.id, {"token": "", "base_url": billy.url})
+    with sources.open_source(again(connected)) as source:
+        assert source.check().name.startswith("Nordlys")
+
+
+def test_another_company_needs_a_persons_yes(connected, billy):
+    billy.api.faults.other_company = True
+    with pytest.raises(sources.CompanyChanged) as caught:
+        sources.connect(connected.id, {"token": TOKEN, "base_url": billy.url})
+    assert "Sydlys Handel" in caught.value.text.da and "Nordlys" in caught.value.text.da
+    assert again(connected).organization["name"].startswith("Nordlys")
+    sources.connect(connected.id, {"token": TOKEN, "base_url": billy.url}, confirm_change=True)
+    assert again(connected).organization["name"].startswith("Sydlys")
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [({"token": "", "base_url": ""}, "token"), ({"token": "x", "base_url": "http://evil.example/v2"}, "base_url")],
+)
+def test_wrong_input_is_refused_before_anything_is_asked(unconnected, billy, raw, field):
+    with pytest.raises(InvalidInput) as caught:
+        sources.connect_from_form(unconnected.id, raw)
+    assert field in caught.value.errors
+
+
+def test_a_failing_source_is_told_in_its_own_words(unconnected, billy):
+    with pytest.raises(sources.SourceFailed) as caught:
+        sources.connect_from_form(unconnected.id, {"token": "wrong", "base_url": billy.url})
+    assert "adgangsnøglen" in caught.value.text.da
+
+
+def test_customers_are_read_once_and_brought_up_to_date(connected, billy):
+    def count() -> int:
+        return db.session.scalar(select(func.count()).select_from(Customer)) or 0
+
+    before = count()
+    contact = next(one for one in billy.api.store.tables["contacts"].values() if one["isCustomer"])
+    contact["name"] = "Nyt Navn ApS"
+    assert sources.refresh_customers(connected.id) == before == count() > 20
+    assert db.session.scalars(select(Customer.name).where(Customer.source_id == contact["id"])).one() == "Nyt Navn ApS"
+
+
+def test_a_failed_read_is_remembered_and_forgotten_after_a_good_one(connected, billy):
+    billy.api.faults.down = True
+    with pytest.raises(SourceUnavailable):
+        sources.refresh_customers(connected.id)
+    assert "Billy svarer ikke" in again(connected).source_error["da"]
+    with pytest.raises(sources.SourceFailed):
+        sources.read_now(connected.id)
+    billy.api.faults.down = False
+    sources.read_now(connected.id)
+    assert again(connected).source_error is None
+
+
+def test_no_transaction_is_open_while_customers_are_read(connected, billy, monkeypatch):
+    import requests
+
+    real, seen = requests.Session.send, set()
+
+    def send(*arguments, **options):
+        seen.add(db.session().in_transaction())
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(requests.Session, "send", send)
+    sources.refresh_customers(connected.id)
+    sources.connect(connected.id, {"token": TOKEN, "base_url": billy.url})
+    assert seen == {False}
+
+
+def test_every_source_has_help_in_both_languages(app):
+    danish, english = sources.help_of("billy", "da"), sources.help_of("billy", "en")
+    assert danish and english and danish != english
