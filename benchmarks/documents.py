@@ -17,7 +17,9 @@ def bundle(lines: int) -> dict[str, Any]:
     company = demo_company(date(2026, 11, 2))
     invoice_id = company.hard_cases["percent_discount"]
     found = company.bundle(invoice_id)
-    first = dict(found["invoice"]["lines"][0], discountMode=None, discountValue=None, quantity=3, unitPrice=Decimal("149.50"))
+    first = dict(
+        found["invoice"]["lines"][0], discountMode=None, discountValue=None, quantity=3, unitPrice=Decimal("149.50")
+    )
     repeated = [{**first, "id": f"line{number:018d}", "priority": number} for number in range(1, lines + 1)]
     net = Decimal("448.50") * lines
     header = {"amount": net, "tax": (net / 4).quantize(Decimal("0.01")), "taxMode": "excl", "lines": repeated}

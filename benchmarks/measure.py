@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,9 +38,3 @@ def rates(work: dict[str, Callable[[], object]], rounds: int = ROUNDS, window: f
         for name in names:
             found[name].append(_window(work[name], window))
     return {name: Rate(statistics.median(v), min(v), max(v)) for name, v in found.items()}
-
-
-def peak_memory_mb() -> float:
-    """Largest resident size of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

@@ -23,7 +23,9 @@ def main(template: str, po: str) -> int:
     """Print what is wrong; the exit status."""
     with open(po, "rb") as file:
         danish = read_po(file, locale="da")
-    problems = [f"no Danish for: {message.id!r}" for message in danish if message.id and not all(_strings(message.string))]
+    problems = [
+        f"no Danish for: {message.id!r}" for message in danish if message.id and not all(_strings(message.string))
+    ]
     if template != "-":
         with open(template, "rb") as file:
             wanted = {message.id for message in read_po(file) if message.id}

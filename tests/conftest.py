@@ -205,7 +205,9 @@ def gateway(subscription: Subscription) -> Gateway:
 def make_customer(adaptor: Adaptor, gateway: Gateway) -> Callable[..., Customer]:
     """``make_customer(name, active=True, format="peppol-bis-3", **columns)``."""
 
-    def make(name: str = "Kommune Eksempel", *, active: bool | None = True, format: str = "peppol-bis-3", **columns: Any) -> Customer:
+    def make(
+        name: str = "Kommune Eksempel", *, active: bool | None = True, format: str = "peppol-bis-3", **columns: Any
+    ) -> Customer:
         values = {"source_id": new_id(), "country": "DK", "gln": "5798000000001", **columns}
         row = Customer(subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, name=name, raw={}, **values)
         db.session.add(row)
@@ -249,7 +251,13 @@ def make_delivery(adaptor: Adaptor, gateway: Gateway) -> Callable[..., Delivery]
     """``make_delivery(document, state=DeliveryState.PENDING, **columns)``."""
 
     def make(document: Document, state: DeliveryState = DeliveryState.PENDING, **columns: Any) -> Delivery:
-        values = {"format": "peppol-bis-3", "transport": gateway.kind, "next_at": utcnow(), "idem_key": new_id().lower(), **columns}
+        values = {
+            "format": "peppol-bis-3",
+            "transport": gateway.kind,
+            "next_at": utcnow(),
+            "idem_key": new_id().lower(),
+            **columns,
+        }
         row = Delivery(
             subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, document_id=document.id,
             gateway_id=gateway.id, state=state, findings=values.pop("findings", []), **values,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,10 +16,22 @@ from sqlalchemy.types import TypeEngine
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ID_LENGTH = 26
 
+_lock = threading.Lock()
+_last = 0
+
 
 def new_id() -> str:
-    """A ULID: 48 bits of milliseconds and 80 random bits, so that ids sort by age and cannot be guessed."""
-    number = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10))
+    """A ULID: 48 bits of milliseconds and 80 random bits, so that ids sort by age and cannot be guessed.
+
+    Within one millisecond each is larger than the one before by a random step:
+    lines of a timeline stay in the order in which this process wrote them.
+    """
+    global _last
+    with _lock:
+        number = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10))
+        if number >> 80 <= _last >> 80:
+            number = _last + 1 + int.from_bytes(os.urandom(8))
+        _last = number
     digits = []
     for _ in range(ID_LENGTH):
         number, digit = divmod(number, 32)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.product import ROOT, Product  # noqa: E402
+from support.product import ROOT, Product
 
 SCREENS = ROOT / "docs" / "screens"
 #: Without these, Chromium calls home at every start.

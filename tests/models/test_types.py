@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -75,12 +74,20 @@ def test_json_text_has_no_binary_fractions():
 
 
 def test_ids_sort_by_age_and_never_repeat():
-    older = [new_id() for _ in range(500)]
-    time.sleep(0.002)
-    newer = [new_id() for _ in range(500)]
-    assert max(older) < min(newer)
-    assert len({*older, *newer}) == 1000
-    assert {len(one) for one in older} == {ID_LENGTH} and all(one.isalnum() and one.isupper() for one in older)
+    found = [new_id() for _ in range(2000)]
+    assert found == sorted(set(found)), "also those of one millisecond"
+    assert {len(one) for one in found} == {ID_LENGTH} and all(one.isalnum() for one in found)
+
+
+def test_ids_of_threads_at_the_same_time_never_repeat():
+    with ThreadPoolExecutor(4) as pool:
+        found = [one for ids in pool.map(lambda _: [new_id() for _ in range(500)], range(4)) for one in ids]
+    assert len(set(found)) == 2000
+
+
+def test_the_next_id_cannot_be_guessed_from_the_last():
+    steps = {int(new_id(), 36) - int(new_id(), 36) for _ in range(50)}
+    assert len(steps) == 50
 
 
 def test_now_is_aware():

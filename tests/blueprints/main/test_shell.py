@@ -46,6 +46,21 @@ def test_the_language_switch_leads_to_no_other_site(client: FlaskClient, address
     assert client.post("/language", data=data).location == "/"
 
 
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("/customers/none/settings", "/customers/none"),
+        ("/source/some-id/connect?x=1", "/source"),
+        ("/nowhere/at/all", "/"),
+    ],
+)
+def test_the_language_switch_on_a_refused_form_leads_to_the_page_it_stands_on(
+    client: FlaskClient, address: str, page: str
+) -> None:
+    data = {"csrf_token": _token(client), "language": "en", "next": address}
+    assert client.post("/language", data=data).location == page
+
+
 def test_a_language_that_we_do_not_speak_is_refused(client: FlaskClient) -> None:
     assert client.post("/language", data={"csrf_token": _token(client), "language": "xx"}).status_code == 400
 
