@@ -18,6 +18,7 @@ def render_item(kind: str, item: Any, _autogen_context: Any) -> Any:
 
 
 def run_migrations() -> None:
+    """Migrate by the app's own connection."""
     database = current_app.extensions["migrate"].db
     with database.engine.connect() as connection:
         context.configure(

@@ -22,13 +22,13 @@ from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support.postgres import PostgresCluster  # noqa: E402
+from support.postgres import PostgresCluster
 
-from invoiceapp import create_app  # noqa: E402
-from invoiceapp.config import Config  # noqa: E402
-from invoiceapp.domain.delivery import DeliveryState  # noqa: E402
-from invoiceapp.domain.invoice import DocumentType  # noqa: E402
-from invoiceapp.models import (  # noqa: E402
+from invoiceapp import create_app
+from invoiceapp.config import Config
+from invoiceapp.domain.delivery import DeliveryState
+from invoiceapp.domain.invoice import DocumentType
+from invoiceapp.models import (
     Adaptor,
     Customer,
     Delivery,

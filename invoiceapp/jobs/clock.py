@@ -21,7 +21,7 @@ from rq_scheduler import Scheduler
 
 from invoiceapp import create_app, logs
 from invoiceapp.current import redis_connection
-from invoiceapp.services.bell import TASKS, TICK_QUEUE
+from invoiceapp.services.bell import TASKS, TICK_QUEUE, queue
 
 from .waiting import wait_for_redis
 
@@ -74,7 +74,9 @@ class Clock(Scheduler):  # type: ignore[misc]
             return
         try:
             self.reconcile()
-            self.enqueue_jobs()
+            # While no worker runs, ticks must not pile up: one that waits is enough.
+            if queue(TICK_QUEUE).is_empty():
+                self.enqueue_jobs()
         finally:
             self.remove_lock()
 

@@ -74,10 +74,19 @@ def test_two_clocks_enqueue_once(fake):
     first, second = clock(fake), clock(fake)
     first.turn(), second.turn()
     assert ticks(first) == 1
+    bell.queue(bell.TICK_QUEUE).empty()
     pass_time(first)
     second.turn(), first.turn()
-    assert bell.queue(bell.TICK_QUEUE).get_job_ids().count("clock-tick") == 2
+    assert bell.queue(bell.TICK_QUEUE).get_job_ids().count("clock-tick") == 1
     assert entries(first) == {"clock-tick"}
+
+
+def test_ticks_do_not_pile_up_while_no_worker_runs(fake):
+    one = clock(fake)
+    for _ in range(5):
+        one.turn()
+        pass_time(one)
+    assert bell.queue(bell.TICK_QUEUE).get_job_ids() == ["clock-tick"]
 
 
 def test_a_clock_that_does_not_hold_the_lock_does_nothing(fake):

@@ -136,7 +136,8 @@ def resume(gateway_id: str) -> None:
         session.execute(
             update(Delivery)
             .where(Delivery.gateway_id == gateway_id, Delivery.state == DeliveryState.PENDING)
-            .values(next_at=utcnow())
+            # The refused tries were not the document's fault.
+            .values(next_at=utcnow(), tries=0)
         )
     bell.ring("deliver")
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import exists, or_, select, update
 
 from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.models import Adaptor, Delivery, Document, Run, RunState, Stage, db, utcnow
+from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Run, RunState, Stage, db, utcnow
 from invoiceapp.services import bell
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import Conflict
@@ -68,7 +68,14 @@ def _ring_for_due_work() -> None:
             )
         )
         to_deliver = db.session.scalar(
-            select(exists().where(Delivery.state == DeliveryState.PENDING, Delivery.next_at <= now))
+            select(
+                exists().where(
+                    Delivery.state == DeliveryState.PENDING,
+                    Delivery.next_at <= now,
+                    Delivery.gateway_id == Gateway.id,
+                    Gateway.paused_at.is_(None),
+                )
+            )
         )
     for run_id in stuck_runs:
         bell.ring("execute_run", run_id)

@@ -22,7 +22,7 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, func, or_, select, update
 
 from invoiceapp.domain.delivery import (
     DeliveryState,
@@ -238,11 +238,16 @@ def begin(lease: Lease, wire_ids: dict[str, str]) -> str:
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
         if delivery.first_sent_at is None:
             delivery.first_sent_at = now
+        number = _attempts(delivery.id) + 1
         session.add(
-            Attempt(id=attempt_id, delivery_id=delivery.id, number=delivery.tries, fence=lease.fence, wire_ids=wire_ids)
+            Attempt(id=attempt_id, delivery_id=delivery.id, number=number, fence=lease.fence, wire_ids=wire_ids)
         )
-        events.of_delivery("sending", delivery, attempt=delivery.tries)
+        events.of_delivery("sending", delivery, attempt=number)
     return attempt_id
+
+
+def _attempts(delivery_id: str) -> int:
+    return db.session.scalar(select(func.count()).where(Attempt.delivery_id == delivery_id)) or 0
 
 
 def accept(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
@@ -292,7 +297,7 @@ def give_back(lease: Lease, attempt_id: str, error: TransportError, replay: Repl
         _finish_attempt(attempt_id, outcome, stored)
     with transaction() as session:
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-        state, values = _after_failure(error, replay, delivery.tries)
+        state, values = _after_failure(error, replay, delivery.tries, _may_have_arrived(delivery.id))
         move(lease, S.SENDING, state, Mover.HOLDER, error=stored, lease_owner=None, **values)
         if isinstance(error, Refused):
             gateways.pause(lease.gateway_id, error.text)
@@ -301,7 +306,15 @@ def give_back(lease: Lease, attempt_id: str, error: TransportError, replay: Repl
         events.of_delivery(f"try_{outcome}", delivery, next_at=next_at, **text_dict(error.text))
 
 
-def _after_failure(error: TransportError, replay: Replay, tries: int) -> tuple[DeliveryState, dict[str, Any]]:
+def _may_have_arrived(delivery_id: str) -> bool:
+    """Whether any try so far ended without an answer, or with its worker."""
+    unclear = or_(Attempt.outcome.is_(None), Attempt.outcome == Unknown.__name__.lower())
+    return bool(db.session.scalar(select(exists().where(Attempt.delivery_id == delivery_id, unclear))))
+
+
+def _after_failure(
+    error: TransportError, replay: Replay, tries: int, may_have_arrived: bool
+) -> tuple[DeliveryState, dict[str, Any]]:
     """State and columns after a failed try."""
     if isinstance(error, Refused):
         # Waits while the gateway is paused; a person mends the settings and resumes it.
@@ -312,7 +325,7 @@ def _after_failure(error: TransportError, replay: Replay, tries: int) -> tuple[D
         return S.OUTCOME_UNKNOWN, {"next_at": None}
     retry_after = error.retry_after if isinstance(error, Unavailable) else None
     retry = next_retry(tries, chance=random.random(), retry_after=retry_after)  # noqa: S311
-    if retry.delay is None and isinstance(error, Unknown):
+    if retry.delay is None and may_have_arrived:
         # "Failed" promises that nothing arrived.
         return S.OUTCOME_UNKNOWN, {"next_at": None}
     if retry.delay is None:

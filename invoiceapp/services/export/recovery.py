@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from invoiceapp.domain.delivery import DeliveryState, Mover, after_crash_in_sending
+from invoiceapp.domain.delivery import DeliveryState, Mover, after_crash_in_sending, next_retry
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Delivery, Gateway, db, utcnow
 from invoiceapp.services.configuration import gateways
@@ -61,12 +61,17 @@ def _resolve(lease: Lease) -> bool:
     """Died between first byte and answer: repeat with the same ids where that is safe, else say so."""
     with transaction():
         gateway = db.session.get_one(Gateway, lease.gateway_id)
+        tries = db.session.get_one(Delivery, lease.delivery_id).tries
     try:
         with gateways.open_transport(gateway) as transport:
             new = after_crash_in_sending(transport.replay)
     except ServiceError:
         new = S.OUTCOME_UNKNOWN
-    next_at = utcnow() if new is S.PENDING else None
+    # At once after a first crash; a document that kills its worker every time must not do so for ever.
+    delay = 0 if tries <= 1 else next_retry(tries, chance=0.5).delay
+    if delay is None:
+        new = S.OUTCOME_UNKNOWN
+    next_at = utcnow() + timedelta(seconds=delay or 0) if new is S.PENDING else None
     error = None if new is S.PENDING else text_dict(_CRASHED, **{"class": "Unknown"})
     try:
         with transaction() as session:

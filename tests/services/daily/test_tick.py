@@ -50,6 +50,14 @@ def test_what_is_due_later_or_held_is_not_rung_for(ready, make_document, make_cu
     assert rung == []
 
 
+def test_what_waits_for_a_paused_gateway_is_not_rung_for(ready, gateway, rung):
+    ready()
+    gateway.paused_at = utcnow()
+    db.session.commit()
+    tick()
+    assert rung == []
+
+
 def test_expired_leases_are_returned_and_rung_for_in_one_tick(ready, rung):
     row = ready(state=S.LEASED, next_at=utcnow() - timedelta(seconds=1))
     tick()

@@ -217,6 +217,18 @@ def test_a_used_up_plan_never_calls_an_unknown_outcome_failed(ready, partner):
     assert row.state is S.OUTCOME_UNKNOWN and row.finished_at is None
 
 
+def test_a_used_up_plan_after_an_unclear_try_never_says_that_nothing_arrived(ready, partner):
+    row = ready(tries=len(RETRY_PLAN) - 2)
+    partner.outcomes.append(Unknown(NO))
+    delivery.deliver_due()
+    assert row.state is S.PENDING
+    row.next_at = utcnow()
+    db.session.commit()
+    partner.outcomes.append(Unavailable(NO))
+    delivery.deliver_due()
+    assert row.state is S.OUTCOME_UNKNOWN
+
+
 def test_the_second_try_has_the_same_ids(ready, partner):
     partner.outcomes.append(Unavailable(NO))
     row = ready(idem_key="key-4")

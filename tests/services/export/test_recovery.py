@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from invoiceapp.domain.delivery import DeliveryState, Replay
+from invoiceapp.domain.delivery import RETRY_PLAN, DeliveryState, Replay
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Unavailable
 from invoiceapp.models import Attempt, Event, Receipt, db, utcnow
@@ -46,6 +46,17 @@ def test_what_was_being_sent_is_repeated_with_the_same_ids_where_that_is_safe(re
         (1, None, {"name": "key.xml"}),
         (2, "accepted", {"name": "key.xml"}),
     ]
+
+
+def test_a_document_that_kills_its_worker_every_time_does_not_do_so_for_ever(ready, partner):
+    row = ready()
+    for _ in range(len(RETRY_PLAN)):
+        row.next_at = utcnow()
+        db.session.commit()
+        [lease] = delivery.claim()
+        delivery.begin(lease, {})
+        assert recovery.reap(utcnow() + LATER) == 1
+    assert row.state is S.OUTCOME_UNKNOWN and delivery.claim() == []
 
 
 @pytest.mark.parametrize("replay", [Replay.UNSAFE, Replay.PROBE])
