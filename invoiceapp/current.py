@@ -15,6 +15,12 @@ def config() -> Config:
 
 
 def redis_connection() -> Redis:
-    """The shared connection pool; nothing is asked of Redis before the first command."""
+    """For workers and the clock, which wait for Redis; nothing is asked of it before the first command."""
     connection: Redis = current_app.extensions["invoiceapp.redis"]
+    return connection
+
+
+def bell_connection() -> Redis:
+    """For ringing from pages and services: a Redis that hangs is given up after seconds."""
+    connection: Redis = current_app.extensions["invoiceapp.bell"]
     return connection

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from flask import Flask
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import config as configuration
 from .config import Config
+
+#: Seconds that a page or a service waits for Redis; the clock finds later what was not rung for.
+BELL_TIMEOUT = 5
 
 
 def create_app(config: Config | None = None, *, pages: bool = True) -> Flask:
@@ -81,7 +87,7 @@ def _security_settings(config: Config) -> dict[str, object]:
 
 
 def bind_data(app: Flask) -> None:
-    """Database and Redis."""
+    """Database, and two ways to Redis: one that may wait for work, one that nobody waits for long."""
     from .models import db
 
     config: Config = app.extensions["invoiceapp.config"]
@@ -89,20 +95,27 @@ def bind_data(app: Flask) -> None:
     app.extensions["invoiceapp.redis"] = Redis.from_url(
         config.redis_url, socket_connect_timeout=3, health_check_interval=30
     )
+    app.extensions["invoiceapp.bell"] = Redis.from_url(
+        config.redis_url,
+        socket_connect_timeout=3,
+        socket_timeout=BELL_TIMEOUT,
+        # Once more over a connection that a restart of Redis has cut; never after a timeout, which would double it.
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+    )
 
 
 def bind_web(app: Flask) -> None:
     """Migrations, sign-in, languages, CSRF, htmx and the security headers."""
     from flask_security import RoleMixin, SQLAlchemyUserDatastore
 
-    from . import formatting, htmx, languages, security_headers
+    from . import formatting, htmx, languages, security_headers, sign_in
     from .extensions import babel, csrf, migrate, security
     from .models import User, db
 
     migrate.init_app(app, db, directory=str(configuration.MIGRATIONS), render_as_batch=True)
     csrf.init_app(app)
     babel.init_app(app, locale_selector=languages.selected)
-    security.init_app(app, SQLAlchemyUserDatastore(db, User, RoleMixin))
+    security.init_app(app, SQLAlchemyUserDatastore(db, User, RoleMixin), **sign_in.FORMS)
     for module in (htmx, security_headers, formatting):
         module.init_app(app)
 

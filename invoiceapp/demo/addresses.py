@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
-#: Wanted ports; taken ones are replaced by free ones.
+#: Ports wanted at the first start; taken ones are replaced by free ones.
 BILLY_PORT, SFTP_PORT, SMTP_PORT = 8101, 8102, 8103
 
 
@@ -35,6 +36,10 @@ def _path(instance_dir: Path) -> Path:
     return folder(instance_dir) / "addresses.json"
 
 
+def _last_path(instance_dir: Path) -> Path:
+    return folder(instance_dir) / "addresses.last.json"
+
+
 def write(instance_dir: Path, addresses: Addresses) -> None:
     """Publish the addresses, whole or not at all."""
     path = _path(instance_dir)
@@ -44,11 +49,17 @@ def write(instance_dir: Path, addresses: Addresses) -> None:
     draft.replace(path)
 
 
+def _stored(path: Path) -> Addresses | None:
+    try:
+        return Addresses(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
 def read(instance_dir: Path) -> Addresses | None:
     """The addresses that somebody serves at, or None."""
-    try:
-        stored = Addresses(**json.loads(_path(instance_dir).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    stored = _stored(_path(instance_dir))
+    if stored is None:
         return None
     billy = urlsplit(stored.billy_url)
     try:
@@ -60,8 +71,17 @@ def read(instance_dir: Path) -> Addresses | None:
 
 
 def forget(instance_dir: Path) -> None:
-    """Drop addresses of a process that is gone."""
-    _path(instance_dir).unlink(missing_ok=True)
+    """Publish no longer the addresses of a process that is gone; ``wanted_ports`` still knows them."""
+    with suppress(FileNotFoundError):
+        _path(instance_dir).replace(_last_path(instance_dir))
+
+
+def wanted_ports(instance_dir: Path) -> tuple[int, int, int]:
+    """Ports of Billy, SFTP and mail that a start asks for: the last ones, because the demo's rows point at them."""
+    last = _stored(_path(instance_dir)) or _stored(_last_path(instance_dir))
+    if last is None:
+        return BILLY_PORT, SFTP_PORT, SMTP_PORT
+    return urlsplit(last.billy_url).port or BILLY_PORT, last.sftp_port, last.smtp_port
 
 
 def anchor(instance_dir: Path) -> date:

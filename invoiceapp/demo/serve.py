@@ -13,7 +13,7 @@ from invoiceapp import logs
 from invoiceapp.processes import free_port
 
 from . import addresses
-from .addresses import BILLY_PORT, SFTP_PORT, SMTP_PORT, Addresses
+from .addresses import Addresses
 from .billy.company import demo_company
 from .billy.server import serve as serve_billy
 from .partners.pages import partners_pages
@@ -24,17 +24,18 @@ TOKEN = "demo-token"  # noqa: S105 - opens only the stand-in on this machine
 
 @contextmanager
 def running(instance_dir: Path) -> Iterator[Addresses]:
-    """Serve all stand-ins in this process and publish where."""
+    """Serve all stand-ins in this process and publish where; at the last ports where they are free."""
+    billy_port, sftp_port, smtp_port = addresses.wanted_ports(instance_dir)
     with ExitStack() as stack:
         partners = stack.enter_context(
             serve_partners(
                 addresses.folder(instance_dir) / "received",
-                sftp_port=free_port(SFTP_PORT),
-                smtp_port=free_port(SMTP_PORT),
+                sftp_port=free_port(sftp_port),
+                smtp_port=free_port(smtp_port),
             )
         )
         billy = stack.enter_context(
-            serve_billy("127.0.0.1", free_port(BILLY_PORT), demo_company(addresses.anchor(instance_dir)), TOKEN)
+            serve_billy("127.0.0.1", free_port(billy_port), demo_company(addresses.anchor(instance_dir)), TOKEN)
         )
         billy.app.register_blueprint(partners_pages(partners.arrivals))
         found = Addresses(

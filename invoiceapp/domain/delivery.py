@@ -50,6 +50,8 @@ _MOVES: dict[tuple[DeliveryState, DeliveryState], frozenset[Mover]] = {
     (S.LEASED, S.PENDING): frozenset({Mover.REAPER, Mover.HOLDER}),
     (S.LEASED, S.SENDING): frozenset({Mover.HOLDER}),
     (S.LEASED, S.FAILED): frozenset({Mover.HOLDER}),
+    # Nothing left now, but an earlier try may have arrived.
+    (S.LEASED, S.OUTCOME_UNKNOWN): frozenset({Mover.HOLDER}),
     (S.SENDING, S.ACCEPTED): frozenset({Mover.HOLDER}),
     (S.SENDING, S.PENDING): frozenset({Mover.HOLDER, Mover.REAPER}),
     (S.SENDING, S.FAILED): frozenset({Mover.HOLDER}),

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from .findings import Text
-from .identifiers import SCHEME_NAMES, Participant
+from .identifiers import SCHEME_NAMES, Participant, digits, is_valid_iban
 from .money import to_decimal
 
 LONGEST_TEXT = 10_000
@@ -33,6 +33,7 @@ class FieldType(StrEnum):
     BOOLEAN = "boolean"
     CHOICE = "choice"
     EMAIL = "email"
+    IBAN = "iban"
     PARTICIPANT = "participant"
     """An electronic address; in a form two inputs, ``<name>.scheme`` and ``<name>.value``"""
 
@@ -54,6 +55,8 @@ class Field:
     largest: int | None = None
     term: str | None = None
     """EN 16931 business term"""
+    is_address: bool = False
+    """Where secrets are sent to: when it changes, they must be entered again"""
 
 
 class FieldInvalid(ValueError):
@@ -119,6 +122,18 @@ def _participant(raw: str) -> Participant:
     return parse_participant(scheme, value)
 
 
+def _iban(raw: str) -> str:
+    bare = digits(raw).upper()
+    if not is_valid_iban(bare):
+        raise FieldInvalid(
+            Text(
+                "IBAN-nummeret har en forkert form eller et forkert kontrolciffer.",
+                "The IBAN has a wrong form or wrong check digits.",
+            )
+        )
+    return bare
+
+
 def _choice(field: Field, raw: str) -> str:
     if raw not in {value for value, _ in field.choices}:
         raise FieldInvalid(Text("Vælg en af mulighederne.", "Choose one of the options."))
@@ -137,6 +152,7 @@ _PARSERS: dict[FieldType, Callable[[Field, str], Any]] = {
     FieldType.BOOLEAN: lambda _, raw: raw.lower() in ("1", "true", "on", "yes", "y"),
     FieldType.EMAIL: lambda _, raw: parse_email(raw),
     FieldType.PARTICIPANT: lambda _, raw: _participant(raw),
+    FieldType.IBAN: lambda _, raw: _iban(raw),
     FieldType.CHOICE: _choice,
 }
 

@@ -76,7 +76,7 @@ class SupplierSettings:
         pattern=r"\d{1,10}",
         help=Text("Højst ti cifre.", "At most ten digits."),
     )
-    iban: str | None = _setting("IBAN", "IBAN", term="BT-84")
+    iban: str | None = _setting("IBAN", "IBAN", FieldType.IBAN, term="BT-84")
     bic: str | None = _setting("BIC/SWIFT", "BIC/SWIFT", term="BT-86")
     fik_creditor: str | None = _setting(
         "FIK-kreditornummer",

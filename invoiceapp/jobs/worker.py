@@ -26,9 +26,16 @@ from .waiting import wait_for_redis
 
 log = logging.getLogger(__name__)
 
+#: A run that reads longer than this many seconds is shown as abandoned in Redis; it carries on all the same.
+_LONGEST = 6 * 3600
+
 
 class AppWorker(SimpleWorker):
-    """Gives each job a clean database session."""
+    """Gives each job a clean database session, and one without a time limit a long life in Redis."""
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """Seconds after which others may think this worker dead. RQ's seven minutes are too short for a long run."""
+        return _LONGEST if job.timeout == -1 else int(super().get_heartbeat_ttl(job, working_time))
 
     def perform_job(self, job: Job, *args: Any, **kwargs: Any) -> bool:
         """Run one job; whatever it left open is closed."""
@@ -43,12 +50,13 @@ def main() -> None:
     logs.configure()
     app = create_app(pages=False)
     with app.app_context():
-        wait_for_redis(redis_connection())
+        connection = redis_connection()
+        wait_for_redis(connection)
         validators.warm()
         log.info("worker %s is ready", os.getpid())
         worker = AppWorker(
-            [queue(TICK_QUEUE), queue(QUEUE)],
-            connection=redis_connection(),
+            [queue(TICK_QUEUE, connection), queue(QUEUE, connection)],
+            connection=connection,
             serializer=JSONSerializer,
             worker_ttl=90,
             maintenance_interval=60,

@@ -55,6 +55,8 @@ class Adaptor(Identified, Base):
     """Documents dated earlier are never exported"""
     watermark: Mapped[str | None] = mapped_column(String(40))
     """Newest approval time seen, as the source writes times"""
+    retry_ids: Mapped[list[str]] = mapped_column(Json, default=list)
+    """The source's ids of documents that could not be read and that the watermark has passed"""
     interval_minutes: Mapped[int | None] = mapped_column(Integer)
     """Minutes between scheduled runs; None means only by hand"""
     next_run_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)

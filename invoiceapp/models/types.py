@@ -8,7 +8,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, overload
 
 from sqlalchemy import DateTime, Dialect, Numeric, String, Text, TypeDecorator
 from sqlalchemy.types import TypeEngine
@@ -81,17 +81,42 @@ class Amount(TypeDecorator[Decimal]):
         return None if value is None else Decimal(value)
 
 
+@overload
+def cut(text: str, length: int) -> str: ...
+@overload
+def cut(text: None, length: int) -> None: ...
+@overload
+def cut(text: str | None, length: int) -> str | None: ...
+def cut(text: str | None, length: int) -> str | None:
+    """The first ``length`` characters; None stays None. PostgreSQL refuses a text that is longer than its column."""
+    return text[:length] if text is not None else None
+
+
+def _quoted(text: str) -> str:
+    """A JSON string. Half of a surrogate pair becomes an escape, because no encoding can carry it."""
+    return json.dumps(text, ensure_ascii=not _is_encodable(text))
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def dump_json(value: Any) -> str:
-    """JSON in which ``Decimal`` stays the number that it was; ``json.dumps`` would want a float."""
+    """JSON in which ``Decimal`` stays the number that it was; ``json.dumps`` would want a float.
+
+    The text can always be encoded, whatever somebody pasted into the source.
+    """
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, dict):
-        return (
-            "{" + ",".join(f"{json.dumps(str(k), ensure_ascii=False)}:{dump_json(v)}" for k, v in value.items()) + "}"
-        )
+        return "{" + ",".join(f"{_quoted(str(k))}:{dump_json(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(dump_json(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)
 
 
 def load_json(text: str | bytes) -> Any:

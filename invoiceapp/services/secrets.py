@@ -72,6 +72,23 @@ def optional_where_kept(fields: Iterable[Field], kept: Mapping[str, str]) -> tup
     )
 
 
+def kept_for(
+    fields: Iterable[Field], old: Mapping[str, object], new: Mapping[str, object], stored: Mapping[str, str]
+) -> dict[str, str]:
+    """The stored secrets, or none where an address changed: a password must not follow to a server it was not given for."""
+    moved = any(field.is_address and old.get(field.name) != new.get(field.name) for field in fields)
+    return {} if moved and old else dict(stored)
+
+
+def lost_by_moving(stored: Mapping[str, str], kept: Mapping[str, str], new: Mapping[str, object]) -> dict[str, Text]:
+    """Complaints about secrets that must be entered again for the new address."""
+    text = Text(
+        "Adressen er ændret. Skriv adgangskoden eller nøglen igen.",
+        "The address has changed. Enter the password or key again.",
+    )
+    return {name: text for name in stored if name not in kept and not new.get(name)}
+
+
 def seal(
     fields: Iterable[Field], values: Mapping[str, object], stored: Mapping[str, str], context: str
 ) -> tuple[dict[str, object], dict[str, str]]:

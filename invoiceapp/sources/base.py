@@ -65,7 +65,7 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class SourceCustomer:
-    """A buyer as the source has it."""
+    """A buyer as the source has it; ``id`` has at most 64 characters, the other texts any length."""
 
     id: str
     name: str
@@ -81,7 +81,10 @@ class SourceCustomer:
 
 @dataclass(frozen=True, slots=True)
 class SourceDocument:
-    """An approved invoice or credit note as the source has it; amounts in ``currency``."""
+    """An approved invoice or credit note as the source has it; amounts in ``currency``.
+
+    ``id`` and ``customer_id`` have at most 64 characters, the other texts any length.
+    """
 
     id: str
     type: DocumentType
@@ -131,6 +134,8 @@ class Source(ABC):
     description: ClassVar[Text]
     fields: ClassVar[tuple[Field, ...]]
     """Credentials and address, as the connection form shows them"""
+    volatile: ClassVar[frozenset[str]] = frozenset()
+    """Properties of records that change without the document being another one: payment, sending, downloads"""
 
     def __init__(self, credentials: Mapping[str, Any]) -> None:
         self.credentials = credentials

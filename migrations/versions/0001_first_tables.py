@@ -91,6 +91,7 @@ def upgrade():
     sa.Column('default_gateway_id', sa.String(length=26), nullable=True),
     sa.Column('start_date', sa.Date(), nullable=True),
     sa.Column('watermark', sa.String(length=40), nullable=True),
+    sa.Column('retry_ids', sa.Text(), nullable=False),
     sa.Column('interval_minutes', sa.Integer(), nullable=True),
     sa.Column('next_run_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('id', sa.String(length=26), nullable=False),

@@ -11,7 +11,7 @@ from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.models import Attempt, Delivery, Receipt, db
 from invoiceapp.services.export import delivery, recovery
 
-from .conftest import expire_leases, twice_active
+from .conftest import expire_leases, make_all_due, twice_active
 
 S = DeliveryState
 pytestmark = [pytest.mark.crash, pytest.mark.server]
@@ -32,6 +32,7 @@ STEPS = {
 def recover() -> None:
     expire_leases()
     recovery.reap()
+    make_all_due()
     while delivery.deliver_due():
         pass
 

@@ -30,6 +30,7 @@ pending          cancelled        person
 leased           pending          reaper holder
 leased           sending          holder
 leased           failed           holder
+leased           outcome_unknown  holder
 sending          accepted         holder
 sending          pending          holder reaper
 sending          failed           holder

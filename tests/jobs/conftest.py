@@ -21,7 +21,7 @@ from invoiceapp.supervisor import valkey_binary
 def fake(app: Flask) -> fakeredis.FakeStrictRedis:
     """The app's Redis, in this process."""
     connection = fakeredis.FakeStrictRedis(version=(7,))
-    app.extensions["invoiceapp.redis"] = connection
+    app.extensions["invoiceapp.redis"] = app.extensions["invoiceapp.bell"] = connection
     return connection
 
 

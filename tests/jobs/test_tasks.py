@@ -88,3 +88,10 @@ def test_an_unknown_task_fails_alone(fake, done):
     bell.ring("format_disk"), bell.ring("deliver")
     work(fake)
     assert done == [("deliver",)] and bell.queue().failed_job_registry.count == 1
+
+
+def test_a_run_of_hours_does_not_look_abandoned(fake, done):
+    bell.ring("execute_run", "01RUN"), bell.ring("convert")
+    run, convert = bell.queue().jobs
+    worker = AppWorker([bell.queue()], connection=fake, serializer=JSONSerializer)
+    assert worker.get_heartbeat_ttl(run) >= 3600 and worker.get_heartbeat_ttl(convert) == bell.JOB_TIMEOUT + 60

@@ -10,7 +10,7 @@ from sqlalchemy import Column, MetaData, String, Table, insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from invoiceapp.models import Document, Subscription, db, dump_json, load_json, new_id, utcnow
-from invoiceapp.models.types import ID_LENGTH, Amount, Json, UtcDateTime
+from invoiceapp.models.types import ID_LENGTH, Amount, Json, UtcDateTime, cut
 from invoiceapp.services.database import transaction
 
 
@@ -66,6 +66,23 @@ def test_json_keeps_decimals_as_they_were_written(table):
     found = stored(table, data=value).data
     assert found == value
     assert str(found["amount"]) == "0.10" and isinstance(found["list"][1], int) and found["list"][2] is True
+
+
+@pytest.mark.parametrize(
+    "value", ["Tak \ud83d", {"\udc00 key": ["\ud800", "æ\ud83d😀"]}, {"emoji": "😀 er hel"}, {1: "\x00"}], ids=ascii
+)
+def test_half_a_character_in_json_is_kept_and_stops_nothing(table, value):
+    assert dump_json(value).encode()
+    expected = {str(k): v for k, v in value.items()} if isinstance(value, dict) else value
+    assert stored(table, data=value).data == load_json(dump_json(value)) == expected
+
+
+def test_a_text_that_is_whole_stays_readable_in_the_database():
+    assert dump_json({"by": "Århus 😀"}) == '{"by":"Århus 😀"}'
+
+
+def test_a_text_is_cut_to_its_column():
+    assert (cut("abc", 2), cut("ab", 2), cut("", 2), cut(None, 2)) == ("ab", "ab", "", None)
 
 
 def test_json_text_has_no_binary_fractions():

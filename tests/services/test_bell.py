@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import logging
+import socket
+import time
 
 import fakeredis
 import pytest
 from rq.serializers import JSONSerializer
 
+from invoiceapp import create_app, factory
+from invoiceapp.current import bell_connection, redis_connection
 from invoiceapp.services import bell
 
 
 @pytest.fixture
 def redis(app):
     connection = fakeredis.FakeStrictRedis()
-    app.extensions["invoiceapp.redis"] = connection
+    app.extensions["invoiceapp.bell"] = connection
     return connection
 
 
@@ -20,7 +24,7 @@ def test_a_ring_is_one_job_in_json(redis):
     assert bell.ring("execute_run", "01RUN") is True
     [job] = bell.queue().jobs
     assert (job.func_name, job.args) == ("invoiceapp.jobs.tasks.execute_run", ["01RUN"])
-    assert job.serializer is JSONSerializer and job.timeout == bell.JOB_TIMEOUT
+    assert job.serializer is JSONSerializer and job.timeout == -1
     assert redis.hget(job.key, "data")[:2] != b"\x80\x04"
 
 
@@ -34,3 +38,24 @@ def test_failed_jobs_are_kept_a_week_and_good_ones_a_minute(redis):
     bell.ring("deliver")
     [job] = bell.queue().jobs
     assert (job.result_ttl, job.failure_ttl) == (60, 7 * 24 * 3600)
+
+
+def test_a_run_has_no_time_limit_and_other_tasks_have(redis):
+    bell.ring("execute_run", "01RUN"), bell.ring("convert"), bell.ring("deliver")
+    assert [job.timeout for job in bell.queue().jobs] == [-1, bell.JOB_TIMEOUT, bell.JOB_TIMEOUT]
+
+
+def test_a_redis_that_hangs_holds_nobody(config, monkeypatch):
+    monkeypatch.setattr(factory, "BELL_TIMEOUT", 0.2)
+    with socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(config.redis_url.removeprefix("unix://"))
+        hung.listen()
+        with create_app(config, pages=False).app_context():
+            started = time.monotonic()
+            assert bell.ring("deliver") is False
+            assert time.monotonic() - started < 2
+
+
+def test_pages_wait_five_seconds_for_redis_and_workers_as_long_as_there_is_no_work(app):
+    assert bell_connection().get_connection_kwargs()["socket_timeout"] == factory.BELL_TIMEOUT == 5
+    assert redis_connection().get_connection_kwargs().get("socket_timeout") is None

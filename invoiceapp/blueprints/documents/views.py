@@ -194,7 +194,8 @@ def _question(story: queries.Story, choice: Choice, form: NoteForm) -> str:
 @auth_required("session")
 def act(document_id: str, name: str) -> BaseResponse:
     """Carry an action out."""
-    story, form = _story(document_id), NoteForm()
+    # Without files: a file sent under a field's name is not text.
+    story, form = _story(document_id), NoteForm(formdata=request.form)
     here = redirect(url_for(".show", document_id=document_id), 303)
     try:
         choice = _choice(story, name)

@@ -81,7 +81,8 @@ def start() -> Response:
     adaptor = chosen_adaptor()
     if adaptor is None:
         raise NotYours
-    form = _FORMS[_way()]()
+    # Without files: a file sent under a field's name is not text.
+    form = _FORMS[_way()](formdata=request.form)
     if not form.validate():
         return _render(adaptor, form, status=422)
     try:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import abort, current_app, redirect, render_template, request, session, url_for
+from flask import abort, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from flask_security import auth_required
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
 from invoiceapp.blueprints.tenancy import chosen_adaptor
@@ -26,6 +23,7 @@ from invoiceapp.services.people import access, preferences
 from . import nav  # noqa: F401 - importing binds the menu
 from .blueprint import blueprint
 from .links import fix_link, optional_url
+from .way_back import page_at_or_above
 
 blueprint.add_app_template_global(say)
 blueprint.add_app_template_global(optional_url)
@@ -119,34 +117,6 @@ def live() -> str:
     return render_template("main/_live.html", **_context(adaptor))
 
 
-def _is_here(address: str) -> bool:
-    """Whether ``address`` is a path of ours: no scheme, no host, and nothing that browsers read as one."""
-    parts = urlsplit(address)
-    return address.startswith("/") and not (parts.scheme or parts.netloc or "\\" in address or address[1:2] == "/")
-
-
-def _page_at_or_above(address: str) -> str:
-    """The address, or the nearest one above it that shows a page: a refused form stands at an address that only takes POST."""
-    path, mark, query = address.partition("?")
-    if _shows_page(path):
-        return path + mark + query
-    while path.count("/") > 1:
-        path = path.rpartition("/")[0]
-        if _shows_page(path):
-            return path
-    return url_for(".dashboard")
-
-
-def _shows_page(path: str) -> bool:
-    try:
-        current_app.url_map.bind("localhost").match(path, method="GET")
-    except RequestRedirect:
-        return True
-    except (MethodNotAllowed, NotFound):
-        return False
-    return True
-
-
 @blueprint.post("/language")
 def set_language() -> Response:
     """Danish or English, for this browser and, where somebody is signed in, for them everywhere."""
@@ -156,7 +126,7 @@ def set_language() -> Response:
     session["language"] = language
     if current_user.is_authenticated:
         preferences.choose_language(current_user.id, language)
-    return redirect(_page_at_or_above(back) if _is_here(back) else url_for(".dashboard"), 303)
+    return redirect(page_at_or_above(back), 303)
 
 
 @blueprint.get("/healthz")

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from invoiceapp.blueprints.tenancy import chosen_adaptor, protect
 from invoiceapp.htmx import render_page_or_fragment
@@ -90,7 +91,19 @@ def activate(adaptor_id: str) -> ResponseReturnValue:
         context = {**_choices(adaptor), "format": format_id, "gateway_id": gateway_id, "errors": error.errors}
         return render_template("rules/activate.html", adaptor=adaptor, ids=ids, has_errors=True, **context), 422
     flash(_("Customers activated: %(count)s. Their invoices are sent from the next run on.", count=count), "success")
+    _tell_of_waiting(adaptor_id, ids)
     return redirect(_list_url(adaptor), 303)
+
+
+def _tell_of_waiting(adaptor_id: str, customer_ids: list[str]) -> None:
+    """Activation sends nothing of the past; say so where there is a past."""
+    if count := rules.waiting(adaptor_id, customer_ids):
+        text = ngettext(
+            "%(num)s older document is not sent by itself: choose it under Manual export.",
+            "%(num)s older documents are not sent by themselves: choose them under Manual export.",
+            count,
+        )
+        flash(text, "info")
 
 
 @blueprint.post("/<adaptor_id>/deactivate")
@@ -144,6 +157,7 @@ def save_rule(customer_id: str) -> ResponseReturnValue:
     except InvalidInput as error:
         return _customer_page(row, format=format_id, gateway_id=gateway_id, errors=error.errors), 422
     flash(_saved(released), "success")
+    _tell_of_waiting(row.adaptor_id, [customer_id])
     return redirect(url_for(".customer", customer_id=customer_id), 303)
 
 

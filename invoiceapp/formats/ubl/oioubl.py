@@ -9,7 +9,6 @@ discounts inside the net price (F-INV340 compares price x quantity).
 from __future__ import annotations
 
 import uuid
-from base64 import b64encode
 from decimal import Decimal
 
 from invoiceapp.domain.identifiers import CVR, GLN, P_NUMBER, SE, Participant, is_valid_iban
@@ -17,7 +16,6 @@ from invoiceapp.domain.invoice import (
     AllowanceCharge,
     Attachment,
     Delivery,
-    DocumentReference,
     Invoice,
     Line,
     PaymentMeans,
@@ -29,8 +27,9 @@ from invoiceapp.domain.parties import Address, Contact, Party
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
 from invoiceapp.domain.totals import vat_amount
 
+from .common import billing_reference, embedded
 from .profiles import Profile
-from .xml import amount, document, escape, group, leaf, price
+from .xml import amount, document, group, leaf, price
 
 _AGENCY = "320"
 #: F-LIB309: OIOUBL knows no "exempt"; the reason goes into the note.
@@ -103,29 +102,19 @@ def _references(invoice: Invoice) -> str:
             )
             if invoice.order_reference
             else "",
-            *(_billing_reference(reference) for reference in invoice.preceding),
+            *(billing_reference(reference) for reference in invoice.preceding),
             group("ContractDocumentReference", leaf("ID", invoice.contract_reference)),
             *(_attachment(item) for item in invoice.attachments),
         )
     )
 
 
-def _billing_reference(reference: DocumentReference) -> str:
-    issued = reference.issue_date.isoformat() if reference.issue_date else None
-    inner = group("InvoiceDocumentReference", leaf("ID", reference.number), leaf("IssueDate", issued))
-    return group("BillingReference", inner)
-
-
 def _attachment(item: Attachment) -> str:
-    binary = (
-        f'<cbc:EmbeddedDocumentBinaryObject mimeCode="{escape(item.media_type)}" filename="{escape(item.filename)}">'
-        f"{b64encode(item.content).decode('ascii')}</cbc:EmbeddedDocumentBinaryObject>"
-    )
     return group(
         "AdditionalDocumentReference",
         leaf("ID", item.id),
         leaf("DocumentType", item.description or "Faktura"),  # F-LIB092
-        group("Attachment", binary),
+        embedded(item),
     )
 
 

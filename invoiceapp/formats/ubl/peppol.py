@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-
 from invoiceapp.domain.invoice import (
     AllowanceCharge,
     Attachment,
     Delivery,
-    DocumentReference,
     Invoice,
     Line,
     PaymentMeans,
@@ -18,8 +15,9 @@ from invoiceapp.domain.money import plain
 from invoiceapp.domain.parties import Address, Contact, Party
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
 
+from .common import billing_reference, embedded
 from .profiles import Profile
-from .xml import amount, document, escape, group, leaf, price
+from .xml import amount, document, group, leaf, price
 
 _VAT_SCHEME = group("TaxScheme", leaf("ID", "VAT"))
 
@@ -41,7 +39,7 @@ def _invoice(invoice: Invoice, profile: Profile) -> tuple[str, ...]:
         leaf("InvoiceTypeCode", invoice.type.code),
         _common_head(invoice),
         _order_reference(invoice),
-        *(_billing_reference(reference) for reference in invoice.preceding),
+        *(billing_reference(reference) for reference in invoice.preceding),
         group("ContractDocumentReference", leaf("ID", invoice.contract_reference)),
         *(_attachment(item) for item in invoice.attachments),
         group("ProjectReference", leaf("ID", invoice.project_reference)),
@@ -59,7 +57,7 @@ def _credit_note(invoice: Invoice, profile: Profile) -> tuple[str, ...]:
         leaf("CreditNoteTypeCode", invoice.type.code),
         _common_head(invoice),
         _order_reference(invoice),
-        *(_billing_reference(reference) for reference in invoice.preceding),
+        *(billing_reference(reference) for reference in invoice.preceding),
         group("ContractDocumentReference", leaf("ID", invoice.contract_reference)),
         # UBL 2.1 has no ProjectReference in a credit note; type code 50 stands for it (BT-11).
         group("AdditionalDocumentReference", leaf("ID", invoice.project_reference), leaf("DocumentTypeCode", "50"))
@@ -116,23 +114,12 @@ def _order_reference(invoice: Invoice) -> str:
     return group("OrderReference", leaf("ID", order), leaf("SalesOrderID", invoice.sales_order_reference))
 
 
-def _billing_reference(reference: DocumentReference) -> str:
-    issued = reference.issue_date.isoformat() if reference.issue_date else None
-    inner = group("InvoiceDocumentReference", leaf("ID", reference.number), leaf("IssueDate", issued))
-    return group("BillingReference", inner)
-
-
 def _attachment(item: Attachment) -> str:
-    # Base64 needs no escaping, so the large text goes past leaf().
-    binary = (
-        f'<cbc:EmbeddedDocumentBinaryObject mimeCode="{escape(item.media_type)}" filename="{escape(item.filename)}">'
-        f"{b64encode(item.content).decode('ascii')}</cbc:EmbeddedDocumentBinaryObject>"
-    )
     return group(
         "AdditionalDocumentReference",
         leaf("ID", item.id),
         leaf("DocumentDescription", item.description),
-        group("Attachment", binary),
+        embedded(item),
     )
 
 

@@ -20,6 +20,7 @@ FIELDS = (
         "host",
         Text("Mailserver", "Mail server"),
         required=True,
+        is_address=True,
         pattern=r"[A-Za-z0-9.:-]{1,253}",
         help=Text("Serveren til udgående post, f.eks. smtp.firma.dk.", "For outgoing mail, e.g. smtp.company.com."),
     ),

@@ -21,6 +21,7 @@ FIELDS = (
         "host",
         Text("Server", "Server"),
         required=True,
+        is_address=True,
         pattern=r"[A-Za-z0-9.:-]{1,253}",
         help=Text("Navn eller IP-adresse, f.eks. sftp.firma.dk.", "Name or IP address, for example sftp.company.com."),
     ),

@@ -54,7 +54,7 @@ def save_common(adaptor_id: str, raw: Mapping[str, str]) -> int:
 def _minutes(text: str, current: int | None) -> int | None:
     if not text:
         return None
-    if text in {str(minutes) for minutes in (*INTERVALS, current)}:
+    if text in {str(minutes) for minutes in (*INTERVALS, current) if minutes}:
         return int(text)
     raise InvalidInput({"interval": Text("Vælg en af mulighederne.", "Choose one of the options.")})
 

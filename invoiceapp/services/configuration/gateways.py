@@ -59,10 +59,12 @@ def save(subscription_id: str, kind: str, name: str, raw: Mapping[str, str], gat
         values, errors = parse_all(secrets.optional_where_kept(fields, gateway.secrets), raw)
         if not name.strip():
             errors["name"] = Text("Giv gatewayen et navn.", "Give the gateway a name.")
+        kept = secrets.kept_for(fields, gateway.config, values, gateway.secrets)
+        errors |= secrets.lost_by_moving(gateway.secrets, kept, values)
         if errors:
             raise InvalidInput(errors)
         gateway.name = name.strip()[:200]
-        gateway.config, gateway.secrets = secrets.seal(fields, values, gateway.secrets, f"gateway/{gateway.id}")
+        gateway.config, gateway.secrets = secrets.seal(fields, values, kept, f"gateway/{gateway.id}")
         session.add(gateway)
     return gateway
 

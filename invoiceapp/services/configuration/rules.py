@@ -112,8 +112,9 @@ def _check_pair(subscription_id: str, format_id: str, gateway_id: str) -> None:
 def activate(adaptor_id: str, customer_ids: Sequence[str], format_id: str, gateway_id: str) -> int:
     """Activate customers; how many. Ids of other adaptors are ignored. Raises ``InvalidInput``.
 
-    A customer that is active already gets the new format and gateway. Nothing
-    is sent for documents of the past; the next run or a manual export does that.
+    A customer that is active already gets the new format and gateway. Documents
+    that were read before are not sent by themselves (``waiting`` counts them);
+    a manual export takes them.
     """
     with transaction() as session:
         adaptor = session.get_one(Adaptor, adaptor_id)
@@ -130,6 +131,25 @@ def activate(adaptor_id: str, customer_ids: Sequence[str], format_id: str, gatew
                 session.add(rule)
             rule.active, rule.format, rule.gateway_id = True, format_id, gateway_id
     return len(customers)
+
+
+def waiting(adaptor_id: str, customer_ids: Sequence[str]) -> int:
+    """Documents of these customers that were read while nothing was to be sent; those before the start date never are."""
+    found = (
+        select(func.count(Document.id.distinct()))
+        .join(
+            Customer,
+            and_(Customer.adaptor_id == Document.adaptor_id, Customer.source_id == Document.customer_source_id),
+        )
+        .join(Adaptor, Adaptor.id == Document.adaptor_id)
+        .where(
+            Document.adaptor_id == adaptor_id,
+            Document.stage == Stage.LISTED,
+            Customer.id.in_(customer_ids),
+            or_(Adaptor.start_date.is_(None), Document.issue_date >= Adaptor.start_date),
+        )
+    )
+    return db.session.scalar(found) or 0
 
 
 def deactivate(adaptor_id: str, customer_ids: Sequence[str]) -> int:
@@ -160,19 +180,25 @@ def save_overrides(customer_id: str, raw: Mapping[str, str]) -> int:
 
 
 def _release(belongs: ColumnElement[bool]) -> int:
+    """Queue documents whose delivery is blocked; how many."""
+    # In this order, as everybody does: the documents are locked, then their deliveries are looked at. Looked at
+    # first, a delivery could be cancelled in between, and its document would be sent all the same.
     with transaction() as session:
+        blocked = select(Delivery.document_id).where(Delivery.state == DeliveryState.BLOCKED)
         documents = session.scalars(
             select(Document)
-            .join(Delivery, Delivery.document_id == Document.id)
-            .where(belongs, Document.stage == Stage.CONVERTED, Delivery.state == DeliveryState.BLOCKED)
-            .distinct()
+            .where(belongs, Document.stage == Stage.CONVERTED, Document.id.in_(blocked))
+            .order_by(Document.id)
+            .with_for_update(of=Document, key_share=True)
+            .execution_options(populate_existing=True)
         ).all()
-        for document in documents:
+        still = set(session.scalars(blocked.join(Document, Document.id == Delivery.document_id).where(belongs)))
+        released = [document for document in documents if document.id in still]
+        for document in released:
             queue(document, run_id=document.run_id)
-        count = len(documents)
-    if count:
+    if released:
         bell.ring("convert")
-    return count
+    return len(released)
 
 
 def release_blocked(customer_id: str) -> int:

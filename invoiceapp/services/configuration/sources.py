@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select
 
 from invoiceapp.domain.fields import parse_all
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Adaptor, Customer, db, utcnow
+from invoiceapp.models import Adaptor, Customer, cut, db, utcnow
 from invoiceapp.services import secrets
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError, text_dict
@@ -88,8 +88,10 @@ def connect_from_form(adaptor_id: str, raw: Mapping[str, str], *, confirm_change
     """``connect`` with what a person typed. Raises ``InvalidInput``, ``CompanyChanged``, ``SourceFailed``."""
     with transaction():
         adaptor = db.session.get_one(Adaptor, adaptor_id)
-        fields = secrets.optional_where_kept(source_class(adaptor).fields, adaptor.source_secrets)
+        old, stored = adaptor.source_config, adaptor.source_secrets
+        fields = secrets.optional_where_kept(source_class(adaptor).fields, stored)
     values, errors = parse_all(fields, raw)
+    errors |= secrets.lost_by_moving(stored, secrets.kept_for(fields, old, values, stored), values)
     if errors:
         raise InvalidInput(errors)
     try:
@@ -110,13 +112,15 @@ def remember_failure(adaptor_id: str, error: SourceError) -> None:
 
 
 def _apply(customer: Customer, read: SourceCustomer) -> None:
-    customer.name = read.name[:500]
-    customer.number = read.number
-    customer.registration_no = read.registration_no
-    customer.gln = read.gln
-    customer.country = read.country
-    customer.city = read.city
-    customer.email = read.email
+    # Cut to the columns: people type anything into a source, and one text too long must not stop a run.
+    customer.name = cut(read.name, 500)
+    customer.number = cut(read.number, 100)
+    customer.registration_no = cut(read.registration_no, 100)
+    customer.gln = cut(read.gln, 50)
+    # Not cut: half a name of a country could be the code of another one.
+    customer.country = read.country if read.country and len(read.country) == 2 else None
+    customer.city = cut(read.city, 200)
+    customer.email = cut(read.email, 255)
     customer.is_archived = read.is_archived
     customer.raw = dict(read.raw)
     customer.seen_at = utcnow()
@@ -124,6 +128,8 @@ def _apply(customer: Customer, read: SourceCustomer) -> None:
 
 def _store_customers(adaptor_id: str, subscription_id: str, chunk: list[SourceCustomer]) -> None:
     with transaction() as session:
+        # A run and a person may read at the same time; without this both would insert a new customer.
+        session.execute(select(Adaptor.id).where(Adaptor.id == adaptor_id).with_for_update(key_share=True))
         known = {
             customer.source_id: customer
             for customer in session.scalars(
@@ -151,12 +157,20 @@ def _chunks(items: Iterable[SourceCustomer]) -> Iterable[list[SourceCustomer]]:
         yield chunk
 
 
-def read_customers(adaptor_id: str, source: Source) -> int:
-    """Bring our copy of the source's customers up to date; how many were read. Raises ``SourceError``."""
+def _nothing() -> None:
+    """For callers that hold nothing."""
+
+
+def read_customers(adaptor_id: str, source: Source, renew: Callable[[], None] = _nothing) -> int:
+    """Bring our copy of the source's customers up to date; how many were read. Raises ``SourceError``.
+
+    ``renew`` is called before each chunk is kept, outside any transaction; what it raises ends the reading.
+    """
     with transaction():
         subscription_id = db.session.get_one(Adaptor, adaptor_id).subscription_id
     count = 0
     for chunk in _chunks(source.customers()):
+        renew()
         _store_customers(adaptor_id, subscription_id, chunk)
         count += len(chunk)
     return count

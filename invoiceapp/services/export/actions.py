@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from invoiceapp.domain.delivery import DeliveryState, Mover
@@ -61,13 +61,24 @@ def _person_moves(
         bell.ring("deliver")
 
 
+def _locked(document_id: str) -> Document:
+    """The document as it is now; nobody queues or finishes it until the caller's transaction ends.
+
+    Whoever needs a document and its deliveries locks the document first.
+    """
+    return db.session.get_one(Document, document_id, populate_existing=True, with_for_update={"key_share": True})
+
+
 def _stop_conversion(delivery: Delivery) -> None:
-    """A blocked one may be waiting for a new conversion, which would send it after all."""
-    db.session.execute(
-        update(Document)
-        .where(Document.id == delivery.document_id, Document.stage == Stage.QUEUED)
-        .values(stage=Stage.CONVERTED, lease_until=None, lease_token=None)
-    )
+    """What a person decided holds: neither a waiting conversion nor a later run sends the document after all.
+
+    It may wait for a conversion, be listed since its customer was deactivated,
+    or be set aside as unusable until its records change.
+    """
+    document = _locked(delivery.document_id)
+    if document.stage is not Stage.CONVERTED:
+        document.stage, document.error = Stage.CONVERTED, None
+        document.lease_until = document.lease_token = None
 
 
 def try_again(delivery: Delivery, actor: str) -> None:
@@ -118,6 +129,8 @@ def send_again(delivery: Delivery, actor: str, note: str) -> str:
     new = new_id()
     try:
         with transaction() as session:
+            # A cancelled one may have been built anew meanwhile; these bytes go, not those too.
+            _stop_conversion(delivery)
             move(_lease(delivery), delivery.state, S.SUPERSEDED, Mover.PERSON, finished_at=utcnow(), next_at=None)
             old = session.get_one(Delivery, delivery.id, populate_existing=True)
             again = Delivery(
@@ -151,7 +164,7 @@ def rebuild(document: Document, actor: str) -> None:
     except SourceError as error:
         raise ServiceError(error.text) from error
     with transaction() as session:
-        row = session.get_one(Document, document.id, populate_existing=True)
+        row = _locked(document.id)
         has_left = session.scalar(
             select(Delivery.id).where(
                 Delivery.document_id == row.id,

@@ -13,7 +13,7 @@ from invoiceapp.services.errors import ServiceError
 
 
 class ArchiveUnavailable(ServiceError):
-    """The disk is full or the folder cannot be written; nothing was stored."""
+    """The disk is full, or the folder cannot be reached: nothing was stored or read; try again later."""
 
 
 class ArchiveCorrupt(ServiceError):
@@ -32,9 +32,9 @@ def store(content: bytes) -> str:
     """
     sha256 = hashlib.sha256(content).hexdigest()
     path = _path(sha256)
-    if path.exists():
-        return sha256
     try:
+        if path.exists() and path.read_bytes() == content:
+            return sha256
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
             try:
@@ -42,6 +42,7 @@ def store(content: bytes) -> str:
                 file.flush()
                 os.fsync(file.fileno())
                 Path(file.name).replace(path)
+                _sync_folder(path.parent)
             except OSError:
                 Path(file.name).unlink(missing_ok=True)
                 raise
@@ -55,12 +56,25 @@ def store(content: bytes) -> str:
     return sha256
 
 
+def _sync_folder(folder: Path) -> None:
+    """Make the new name as durable as the bytes: a database row will say that they exist."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def load(sha256: str) -> bytes:
-    """The bytes, read back and compared with their name. Raises ``ArchiveCorrupt``."""
+    """The bytes, read back and compared with their name. Raises ``ArchiveCorrupt``, ``ArchiveUnavailable``."""
     try:
         content = _path(sha256).read_bytes()
-    except OSError as error:
+    except FileNotFoundError as error:
+        if not config().archive_dir.is_dir():
+            raise _unreadable(error) from error
         raise ArchiveCorrupt(Text("Filen mangler i arkivet.", "The file is missing from the archive.")) from error
+    except OSError as error:
+        raise _unreadable(error) from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ArchiveCorrupt(
             Text(
@@ -69,3 +83,12 @@ def load(sha256: str) -> bytes:
             )
         )
     return content
+
+
+def _unreadable(error: OSError) -> ArchiveUnavailable:
+    return ArchiveUnavailable(
+        Text(
+            f"Arkivet kan ikke læses lige nu ({error.strerror}); vi prøver igen.",
+            f"The archive cannot be read at the moment ({error.strerror}); we will try again.",
+        )
+    )

@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Update, exists, or_, select, update
 
 from invoiceapp.current import config
-from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.domain.findings import Finding, Text, Turn, fatal
+from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState
+from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.invoice import Attachment, Invoice
 from invoiceapp.domain.settings import SettingsInvalid
 from invoiceapp.formats.base import Format
@@ -39,7 +41,7 @@ from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import ServiceError, text_dict
 from invoiceapp.sources.base import NotFound, Source, SourceError, UnusableBundle
 
-from . import archive, drawing, events
+from . import archive, drawing, events, reasons
 from .rendering import Rendered, broken_settings, filename, render
 from .validators import validator
 
@@ -47,8 +49,12 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)
 BATCH = 20
-#: After this many tries a document no longer waits for the source's PDF, and an unexpected error blocks it.
+#: Seconds after which a batch gives the rest back: less than a job may take (``bell.JOB_TIMEOUT``).
+_BUDGET = 600
+#: After this many tries a document no longer waits for the source's PDF, and what no waiting mends blocks it.
 MOST_TRIES = 4
+#: After this many tries, about four hours, a person is told also of what may mend itself.
+MOST_WAITS = 40
 _PAUSE = timedelta(seconds=45)
 
 
@@ -61,8 +67,12 @@ class _Work:
     adaptor: Adaptor
     rule: ExportRule
     gateway: Gateway
-    format: Format
     token: str
+
+    @property
+    def format(self) -> Format:
+        """The rule's format. Raises ``KeyError`` where this installation does not have it (any more)."""
+        return formats()[self.rule.format]
 
 
 def claim(limit: int = BATCH) -> list[tuple[str, str]]:
@@ -81,7 +91,7 @@ def claim(limit: int = BATCH) -> list[tuple[str, str]]:
         ids = session.scalars(
             update(Document)
             .where(Document.id.in_(select(due.c.id)))
-            .values(lease_until=now + LEASE, lease_token=token, tries=Document.tries + 1)
+            .values(lease_until=now + LEASE, lease_token=token)
             .returning(Document.id)
             .execution_options(synchronize_session=False)
         ).all()
@@ -91,41 +101,80 @@ def claim(limit: int = BATCH) -> list[tuple[str, str]]:
 def convert_due(limit: int = BATCH) -> int:
     """Convert one batch; how many were taken. One bad document never stops the others."""
     claimed = claim(limit)
+    started = time.monotonic()
     with ExitStack() as stack:
         opened: dict[str, Source] = {}
-        for document_id, token in claimed:
+        for position, (document_id, token) in enumerate(claimed):
+            if time.monotonic() - started > _BUDGET:
+                _give_back(claimed[position:])
+                break
             _convert_safely(document_id, token, opened, stack)
     if claimed:
         bell.ring("deliver")
     return len(claimed)
 
 
+def _give_back(claimed: Iterable[tuple[str, str]]) -> None:
+    """Let others take what was not begun."""
+    with transaction() as session:
+        for document_id, token in claimed:
+            session.execute(_still_ours(document_id, token).values(lease_until=None, lease_token=None))
+
+
+def _still_ours(document_id: str, token: str) -> Update:
+    """An update that changes nothing once somebody else has the document."""
+    return (
+        update(Document)
+        .where(Document.id == document_id, Document.lease_token == token, Document.stage == Stage.QUEUED)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _convert_safely(document_id: str, token: str, opened: dict[str, Source], stack: ExitStack) -> None:
-    work = _load(document_id, token)
-    if work is None:
-        return
+    """Everything about one document; raises nothing, so that the others have their turn."""
     try:
+        work = _load(document_id, token)
+        if work is not None:
+            _convert_or_explain(work, opened, stack)
+    except Exception:
+        # Its lease ends by itself, and then it is tried again.
+        log.exception("document %s could not be handled", document_id)
+        db.session.rollback()
+
+
+def _convert_or_explain(work: _Work, opened: dict[str, Source], stack: ExitStack) -> None:
+    try:
+        if work.document.tries > MOST_WAITS:
+            # No error was ever caught: it takes its worker down.
+            _keep_blocked(work, [reasons.INTERNAL], None)
+            return
         if work.adaptor.id not in opened:
             opened[work.adaptor.id] = stack.enter_context(sources.open_source(work.adaptor))
         _convert(work, opened[work.adaptor.id])
     except UnusableBundle as error:
         _set_aside(work, error.text)
+    except drawing.CannotDraw as error:
+        _wait_or_block(work, error.text, MOST_TRIES, reasons.NO_PDF)
     except (SourceError, ServiceError) as error:
-        _wait(work, error.text)
+        _wait_or_block(work, error.text, MOST_WAITS, reasons.given_up(error))
     except Exception:
-        log.exception("document %s could not be converted", document_id)
-        _after_unexpected(work)
+        log.exception("document %s could not be converted", work.document.id)
+        db.session.rollback()
+        _wait_or_block(work, reasons.UNEXPECTED, MOST_TRIES, reasons.INTERNAL)
 
 
 def _load(document_id: str, token: str) -> _Work | None:
-    """The work, or None where the document is no longer ours or its customer was deactivated meanwhile."""
+    """The work, its lease renewed and its try counted.
+
+    None where the document is no longer ours, was sent already, or its customer was deactivated meanwhile.
+    """
     with transaction() as session:
-        document = session.scalar(
-            select(Document).where(
-                Document.id == document_id, Document.lease_token == token, Document.stage == Stage.QUEUED
-            )
-        )
-        if document is None:
+        begun = _still_ours(document_id, token).values(lease_until=utcnow() + LEASE, tries=Document.tries + 1)
+        if not changed(session.execute(begun)):
+            return None
+        document = session.get_one(Document, document_id, populate_existing=True)
+        if _has_left(document_id):
+            document.stage, document.lease_until, document.lease_token = Stage.CONVERTED, None, None
             return None
         rule = session.scalar(
             select(ExportRule)
@@ -141,14 +190,24 @@ def _load(document_id: str, token: str) -> _Work | None:
             return None
         adaptor = session.get_one(Adaptor, document.adaptor_id)
         gateway = session.get_one(Gateway, rule.gateway_id)
-        work = _Work(document, document.bundle, adaptor, rule, gateway, formats()[rule.format], token)
+        work = _Work(document, document.bundle, adaptor, rule, gateway, token)
         # Left to themselves, reading them later would open a transaction, and keep it open while the source is asked.
         for row in (document, adaptor, rule, gateway):
             session.expunge(row)
         return work
 
 
+def _has_left(document_id: str) -> bool:
+    """Whether a delivery exists beside which no second one may be made. Inside the caller's transaction."""
+    found = exists().where(Delivery.document_id == document_id, Delivery.state.in_(EXCLUSIVE - {DeliveryState.BLOCKED}))
+    return bool(db.session.scalar(select(found)))
+
+
 def _convert(work: _Work, source: Source) -> None:
+    """Convert and keep the result. Raises ``UnusableBundle``, ``CannotDraw``, ``SourceError``, ``ServiceError``."""
+    if work.rule.format not in formats():
+        _keep_blocked(work, [reasons.unknown_format(work.rule.format)], None)
+        return
     try:
         settings = resolve(work.adaptor.settings, work.rule.settings)
     except SettingsInvalid as error:
@@ -187,7 +246,10 @@ def _attachment(document: Document, pdf: bytes) -> Attachment:
 def _source_pdf(work: _Work, source: Source) -> bytes | None:
     """The source's PDF. A source that cannot answer now is asked again later, but not for ever."""
     if work.document.pdf_sha256 and not work.document.pdf_is_own:
-        return archive.load(work.document.pdf_sha256)
+        try:
+            return archive.load(work.document.pdf_sha256)
+        except archive.ArchiveCorrupt as error:
+            log.warning("the PDF of document %s is asked for again: %s", work.document.id, error)
     try:
         return source.pdf(work.document.source_id)
     except NotFound:
@@ -208,12 +270,16 @@ class _Pdf:
 
 
 def _keep_pdf(from_source: bytes | None, invoice: Invoice | None) -> _Pdf | None:
-    """Store the PDF; None where the source has none and nothing can be drawn."""
+    """Store the PDF; None where the source has none and nothing can be drawn: it only goes along."""
     if from_source is not None:
         return _Pdf(archive.store(from_source), is_own=False)
     if invoice is None:
         return None
-    return _Pdf(archive.store(drawing.draw(invoice)), is_own=True)
+    try:
+        return _Pdf(archive.store(drawing.draw(invoice)), is_own=True)
+    except drawing.CannotDraw as error:
+        log.warning("document %s goes on without a PDF: %s", invoice.number, error)
+        return None
 
 
 def idempotency_key(work: _Work, sha256: str) -> str:
@@ -225,23 +291,21 @@ def idempotency_key(work: _Work, sha256: str) -> str:
     document = work.document
     parts = (
         document.subscription_id, document.adaptor_id, document.source_id, document.bundle_sha256,
-        work.format.id, work.gateway.id, sha256,
+        work.rule.format, work.gateway.id, sha256,
     )  # fmt: skip
     digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
     return base64.b32encode(digest[:20]).decode("ascii").lower()
 
 
 def _finish_document(work: _Work, pdf: _Pdf | None) -> bool:
-    """Move the document on, if it is still ours."""
+    """Move the document on; False where it is not ours any more, or needs no delivery. Locks its row."""
     values: dict[str, Any] = {
         "stage": Stage.CONVERTED, "lease_until": None, "lease_token": None, "error": None, "customer_id": work.rule.customer_id,
     }  # fmt: skip
     if pdf is not None:
         values |= {"pdf_sha256": pdf.sha256, "pdf_is_own": pdf.is_own}
-    result = db.session.execute(
-        update(Document).where(Document.id == work.document.id, Document.lease_token == work.token).values(**values)
-    )
-    return changed(result)
+    result = db.session.execute(_still_ours(work.document.id, work.token).values(**values))
+    return changed(result) and not _has_left(work.document.id)
 
 
 def _delivery(work: _Work) -> Delivery:
@@ -275,7 +339,7 @@ def _delivery(work: _Work) -> Delivery:
 
 
 def _describe(delivery: Delivery, work: _Work, findings: list[Finding]) -> None:
-    delivery.format, delivery.transport = work.format.id, work.gateway.kind
+    delivery.format, delivery.transport = work.rule.format, work.gateway.kind
     delivery.run_id = work.document.run_id
     delivery.findings = [finding.to_dict() for finding in findings]
 
@@ -337,50 +401,22 @@ def _rendition(work: _Work, rendered: Rendered, invoice: Invoice, sha256: str, s
     )
 
 
-def _release(work: _Work, **values: Any) -> None:
+def _release(work: _Work, **values: Any) -> bool:
+    """Give the document back with new values, if it is still ours."""
     with transaction() as session:
-        session.execute(
-            update(Document)
-            .where(Document.id == work.document.id, Document.lease_token == work.token)
-            .values(lease_token=None, **values)
-        )
+        return changed(session.execute(_still_ours(work.document.id, work.token).values(lease_token=None, **values)))
 
 
 def _set_aside(work: _Work, text: Text) -> None:
-    _release(work, stage=Stage.UNUSABLE, lease_until=None, error=text_dict(text))
-    with transaction():
-        events.of_document("unusable", work.document, **text_dict(text))
+    if _release(work, stage=Stage.UNUSABLE, lease_until=None, error=text_dict(text)):
+        with transaction():
+            events.of_document("unusable", work.document, **text_dict(text))
 
 
-def _wait(work: _Work, text: Text) -> None:
-    """Keep its place and try again later."""
-    _release(work, lease_until=_later(work.document.tries), error=text_dict(text))
-
-
-def _later(tries: int) -> datetime:
-    return utcnow() + _PAUSE * min(tries, 10)
-
-
-def _after_unexpected(work: _Work) -> None:
-    """A fault of ours: try again, then block with words, so that nothing is stuck for ever."""
-    if work.document.tries < MOST_TRIES:
-        _wait(
-            work,
-            Text(
-                "Uventet fejl ved konverteringen; vi prøver igen.",
-                "Unexpected error in the conversion; we will try again.",
-            ),
-        )
-        return
-    _keep_blocked(
-        work,
-        [
-            fatal(
-                "IA-INTERNAL",
-                "Konverteringen fejler på grund af en fejl i programmet. Send dokumentets nummer til den, der driver serveren.",
-                "The conversion fails because of a fault in the program. Send the document's number to whoever runs the server.",
-                turn=Turn.OPERATOR,
-            )
-        ],
-        None,
-    )
+def _wait_or_block(work: _Work, reason: Text, most: int, finding: Finding) -> None:
+    """Keep its place and try again later; after ``most`` tries block it, so that a person is told."""
+    if work.document.tries < most:
+        pause = _PAUSE * min(work.document.tries, 10)
+        _release(work, lease_until=utcnow() + pause, error=text_dict(reason))
+    else:
+        _keep_blocked(work, [finding], None)

@@ -16,6 +16,7 @@ import logging
 import os
 import random
 import socket
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,7 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy.exc import OperationalError
 
 from invoiceapp.domain.delivery import (
     DeliveryState,
@@ -57,6 +59,10 @@ log = logging.getLogger(__name__)
 #: More than twice ``Transport.DEADLINE``, so that a lease never ends under a sender.
 LEASE = timedelta(seconds=300)
 BATCH = 20
+#: Seconds after which a batch gives the rest back: less than a job may take (``bell.JOB_TIMEOUT``),
+#: so that RQ's alarm never strikes while bytes travel.
+_BUDGET = 600
+_PAUSE = timedelta(minutes=1)
 
 S = DeliveryState
 
@@ -139,8 +145,12 @@ def _deliver_group(gateway_id: str, leases: list[Lease]) -> None:
     except ServiceError as error:
         _pause_and_return(gateway_id, leases, error.text)
         return
+    started = time.monotonic()
     with transport:
         for position, lease in enumerate(leases):
+            if time.monotonic() - started > _BUDGET:
+                _return(leases[position:])
+                return
             try:
                 _deliver(lease, transport)
             except LeaseLost:
@@ -161,9 +171,15 @@ class _GatewayRefused(Exception):
 def _pause_and_return(gateway_id: str, leases: Iterable[Lease], text: Text) -> None:
     with transaction():
         gateways.pause(gateway_id, text)
+    _return(leases)
+
+
+def _return(leases: Iterable[Lease], pause: timedelta = timedelta(0)) -> None:
+    """Give leases back unused; nothing was sent."""
+    with transaction():
         for lease in leases:
             try:
-                move(lease, S.LEASED, S.PENDING, Mover.HOLDER, next_at=utcnow(), lease_owner=None)
+                move(lease, S.LEASED, S.PENDING, Mover.HOLDER, next_at=utcnow() + pause, lease_owner=None)
             except LeaseLost:
                 log.warning("delivery %s had already been returned", lease.delivery_id)
 
@@ -172,6 +188,10 @@ def _deliver(lease: Lease, transport: Transport) -> None:
     try:
         consignment = _consignment(lease)
         wire_ids = transport.wire_ids(consignment)
+    except (archive.ArchiveUnavailable, OperationalError) as error:
+        log.warning("delivery %s waits: %s", lease.delivery_id, error)
+        _return([lease], _PAUSE)
+        return
     except ServiceError as error:
         _fail_before_sending(lease, error.text)
         return
@@ -336,8 +356,9 @@ def _after_failure(
 def _fail_before_sending(lease: Lease, text: Text) -> None:
     with transaction() as session:
         stored = text_dict(text, **{"class": "Archive"})
-        move(
-            lease, S.LEASED, S.FAILED, Mover.HOLDER, error=stored, next_at=None, lease_owner=None, finished_at=utcnow()
-        )
+        # "Failed" promises that nothing arrived.
+        state = S.OUTCOME_UNKNOWN if _may_have_arrived(lease.delivery_id) else S.FAILED
+        done = utcnow() if state is S.FAILED else None
+        move(lease, S.LEASED, state, Mover.HOLDER, error=stored, next_at=None, lease_owner=None, finished_at=done)
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-        events.of_delivery("failed", delivery, **text_dict(text))
+        events.of_delivery(state.value, delivery, **text_dict(text))

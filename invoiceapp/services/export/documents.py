@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 
 from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.models import Adaptor, Customer, Delivery, Document, ExportRule, Run, Stage, db, dump_json
+from invoiceapp.models import (
+    Adaptor,
+    Customer,
+    Delivery,
+    Document,
+    Event,
+    ExportRule,
+    Run,
+    Stage,
+    cut,
+    db,
+    dump_json,
+)
+from invoiceapp.services.configuration import sources
 from invoiceapp.sources.base import SourceDocument
 
 from . import events
@@ -25,9 +39,22 @@ class Tally:
     already_exported: int = 0
 
 
-def revision(document: SourceDocument) -> str:
-    """Hash of the source's records."""
-    return hashlib.sha256(dump_json(document.bundle).encode()).hexdigest()
+def _lasting(value: Any, volatile: frozenset[str]) -> Any:
+    """A JSON value without the properties named in ``volatile``, at any depth."""
+    if isinstance(value, Mapping):
+        return {name: _lasting(item, volatile) for name, item in value.items() if name not in volatile}
+    if isinstance(value, list | tuple):
+        return [_lasting(item, volatile) for item in value]
+    return value
+
+
+def revision(document: SourceDocument, volatile: frozenset[str] = frozenset()) -> str:
+    """Hash of the source's records without what the source calls ``volatile``: being paid makes no other document."""
+    return hashlib.sha256(dump_json(_lasting(document.bundle, volatile)).encode()).hexdigest()
+
+
+def _volatile(adaptor_id: str) -> frozenset[str]:
+    return sources.source_class(db.session.get_one(Adaptor, adaptor_id)).volatile
 
 
 def _known(adaptor_id: str, read: Sequence[SourceDocument]) -> dict[str, Document]:
@@ -52,13 +79,12 @@ def _customers(adaptor_id: str, read: Sequence[SourceDocument]) -> dict[str, tup
     return {source_id: (customer_id, bool(active)) for source_id, customer_id, active in rows}
 
 
-def _blocked(documents: Sequence[Document]) -> set[str]:
-    """Ids of documents whose delivery waits for a correction."""
+def _in_state(documents: Sequence[Document], state: DeliveryState) -> set[str]:
+    """Ids of documents that have a delivery in ``state``. Asked after ``_known`` has locked them, never before."""
     return set(
         db.session.scalars(
             select(Delivery.document_id).where(
-                Delivery.document_id.in_([document.id for document in documents]),
-                Delivery.state == DeliveryState.BLOCKED,
+                Delivery.document_id.in_([document.id for document in documents]), Delivery.state == state
             )
         )
     )
@@ -67,16 +93,28 @@ def _blocked(documents: Sequence[Document]) -> set[str]:
 def refresh(document: Document, read: SourceDocument) -> None:
     """Take over what the source says now. Inside the caller's transaction."""
     document.type = read.type
-    document.number = read.number[:100]
+    document.number = cut(read.number, 100)
     document.issue_date = read.issue_date
     document.approved_at = read.approved_at.isoformat() if read.approved_at else None
     document.customer_source_id = read.customer_id
-    document.customer_name = read.customer_name[:500]
-    document.currency = read.currency[:3]
+    document.customer_name = cut(read.customer_name, 500)
+    document.currency = cut(read.currency, 3)
     document.net, document.vat = read.net, read.vat
-    document.order_number = read.order_number[:200] if read.order_number else None
+    document.order_number = cut(read.order_number, 200) or None
     document.bundle = dict(read.bundle)
-    document.bundle_sha256 = revision(read)
+    document.bundle_sha256 = revision(read, _volatile(document.adaptor_id))
+
+
+def _note_change(document: Document, found: str) -> None:
+    """Say once for each new revision that the source has changed what has left; runs see it again and again."""
+    last = db.session.scalar(
+        select(Event)
+        .where(Event.document_id == document.id, Event.kind == "changed_in_source")
+        .order_by(Event.id.desc())
+        .limit(1)
+    )
+    if last is None or last.data.get("revision") != found:
+        events.of_document("changed_in_source", document, revision=found)
 
 
 def _take_in(read: SourceDocument, document: Document | None, adaptor: Adaptor, is_blocked: bool) -> Document:
@@ -89,9 +127,9 @@ def _take_in(read: SourceDocument, document: Document | None, adaptor: Adaptor, 
         db.session.add(document)
         db.session.flush()
         events.of_document("fetched", document)
-    elif document.bundle_sha256 != revision(read):
+    elif document.bundle_sha256 != (found := revision(read, _volatile(adaptor.id))):
         if document.stage is Stage.CONVERTED and not is_blocked:
-            events.of_document("changed_in_source", document)
+            _note_change(document, found)
         else:
             refresh(document, read)
             document.tries, document.error = 0, None
@@ -113,12 +151,16 @@ def ingest(run: Run, adaptor: Adaptor, read: Sequence[SourceDocument]) -> Tally:
     """Keep a chunk of documents and queue those to be exported. Inside the caller's transaction."""
     known = _known(adaptor.id, read)
     customers = _customers(adaptor.id, read)
-    blocked = _blocked(list(known.values()))
+    blocked = _in_state(list(known.values()), DeliveryState.BLOCKED)
+    cancelled = _in_state(list(known.values()), DeliveryState.CANCELLED) - blocked
     tally = Tally(read=len(read))
     for item in read:
         existing = known.get(item.id)
         is_blocked = existing is not None and existing.id in blocked
         document = _take_in(item, existing, adaptor, is_blocked)
+        if document.id in cancelled and document.stage is Stage.LISTED:
+            # A person took it out; only a person fetches it again.
+            document.stage = Stage.CONVERTED
         customer_id, is_active = customers.get(item.customer_id, (None, False))
         document.customer_id = customer_id
         if _wants_export(document, adaptor, is_active, is_blocked):

@@ -7,6 +7,7 @@ document that breaks the renderer breaks nothing else.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import threading
 from concurrent.futures import ProcessPoolExecutor
@@ -23,12 +24,14 @@ _LIFETIME = 200
 #: Seconds; a 500-line invoice takes about four.
 _DEADLINE = 120
 
+log = logging.getLogger(__name__)
+
 _lock = threading.Lock()
 _pool: ProcessPoolExecutor | None = None
 
 
 class CannotDraw(ServiceError):
-    """The PDF engine is missing, died or took too long; the document keeps its place."""
+    """The PDF engine is missing, died, took too long or failed with this invoice."""
 
 
 def _executor() -> ProcessPoolExecutor:
@@ -67,4 +70,13 @@ def draw(invoice: Invoice) -> bytes:
         _forget()
         raise CannotDraw(
             Text("PDF'en kunne ikke tegnes; vi prøver igen.", "The PDF could not be drawn; we will try again.")
+        ) from error
+    except Exception as error:
+        # Whatever this document does to the engine: its drawing fails, nothing else.
+        log.exception("invoice %s could not be drawn", invoice.number)
+        raise CannotDraw(
+            Text(
+                "PDF'en kan ikke tegnes på grund af en fejl i programmet.",
+                "The PDF cannot be drawn because of a fault in the program.",
+            )
         ) from error

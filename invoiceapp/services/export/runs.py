@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -29,14 +30,26 @@ from invoiceapp.services import bell
 from invoiceapp.services.configuration import sources
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import Conflict, ServiceError, text_dict
-from invoiceapp.sources.base import DocumentQuery, Source, SourceDocument, SourceError
+from invoiceapp.sources.base import (
+    CredentialsRefused,
+    DocumentQuery,
+    NotFound,
+    Source,
+    SourceDocument,
+    SourceError,
+    SourceUnavailable,
+)
 
 from . import documents, events
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)
+#: How often a run renews its lease while a slow source hands out documents.
+_RENEWAL = timedelta(minutes=1)
 _CHUNK = 50
+#: Records that are tried again in every run; each costs a request.
+MOST_RETRIES = 300
 _UNEXPECTED = Text(
     "Kørslen stoppede på grund af en fejl i programmet. Intet er tabt; næste kørsel læser det samme igen. Sker det igen, så "
     "giv besked til den, der driver serveren.",
@@ -89,13 +102,15 @@ def start(adaptor_id: str, *, trigger: str, actor: str = "system", query: Docume
             )
             session.add(run)
             session.flush()
+            run_id = run.id
             events.of_run("run_started", run, trigger=trigger)
     except IntegrityError as error:
         # The partial unique index uq_run_active: two clicks, or a click and a schedule.
         raise Conflict(
             Text("Der kører allerede en eksport for denne adaptor.", "An export is already running for this adaptor.")
         ) from error
-    bell.ring("execute_run", run.id)
+    # Not run.id: reading it again would open a transaction while we wait for Redis.
+    bell.ring("execute_run", run_id)
     return run
 
 
@@ -169,8 +184,8 @@ def execute(run_id: str) -> None:
     try:
         _read(run_id, token)
     except SourceError as error:
-        _remember_failure(run_id, error)
-        _fail(run_id, token, text_dict(error.text, detail=error.detail))
+        if _fail(run_id, token, text_dict(error.text, detail=error.detail)):
+            _remember_failure(run_id, error)
     except ServiceError as error:
         _fail(run_id, token, text_dict(error.text))
     except LeaseLost:
@@ -189,22 +204,95 @@ def _read(run_id: str, token: str) -> None:
     with transaction() as session:
         run = session.get_one(Run, run_id, populate_existing=True)
         adaptor = session.get_one(Adaptor, run.adaptor_id, populate_existing=True)
-        adaptor_id, watermark, query = adaptor.id, adaptor.watermark, _query(run, adaptor)
+        work = _Work(run.id, adaptor.id, token, newest=adaptor.watermark)
+        query, waiting = _query(run, adaptor), list(adaptor.retry_ids) if run.moves_watermark else []
         opened = sources.open_source(adaptor)
     with opened as source:
-        sources.read_customers(adaptor_id, source)
-        newest = watermark
-        for chunk in _chunks(source.documents(query)):
-            _keep(run_id, adaptor_id, token, chunk)
-            bell.ring("convert")
-            newest = _newest(newest, chunk)
-        _finish(run_id, token, newest, _problems(source))
+        sources.read_customers(work.adaptor_id, source, lambda: _renew(work))
+        of_customers = len(source.skipped)
+        _keep_all(work, source.documents(query))
+        work.failed = _ids_of(source.skipped[of_customers:])
+        reached = work.newest
+        _try_again(work, source, [one for one in waiting if one not in work.seen and one not in work.failed])
+        # A record that was asked for by name says nothing about the others of its time.
+        work.newest = reached
+        _finish(run_id, token, work, _problems(source))
+
+
+@dataclass(slots=True)
+class _Work:
+    """One pass as it goes on."""
+
+    run_id: str
+    adaptor_id: str
+    token: str
+    newest: str | None
+    seen: set[str] = field(default_factory=set)
+    """The source's ids of the documents that were kept"""
+    failed: list[str] = field(default_factory=list)
+    """The source's ids of the documents that could not be read, to be tried again"""
+
+
+def _ids_of(skipped: Sequence[tuple[str, SourceError]]) -> list[str]:
+    """Ids that are worth another try: not the ones that the source does not name, nor what it no longer has."""
+    found = (record_id for record_id, error in skipped if record_id != "?" and not isinstance(error, NotFound))
+    return list(dict.fromkeys(found))
+
+
+def _keep_all(work: _Work, read: Iterator[SourceDocument]) -> None:
+    for chunk in _chunks(_held(work, read)):
+        _keep(work.run_id, work.adaptor_id, work.token, chunk)
+        bell.ring("convert")
+        work.newest = _newest(work.newest, chunk)
+        work.seen.update(item.id for item in chunk)
+
+
+def _held(work: _Work, read: Iterator[SourceDocument]) -> Iterator[SourceDocument]:
+    """The same documents; the lease is renewed where a chunk takes long to fill. Raises ``LeaseLost``."""
+    renewed = utcnow()
+    for item in read:
+        if utcnow() - renewed > _RENEWAL:
+            _renew(work)
+            renewed = utcnow()
+        yield item
+
+
+def _try_again(work: _Work, source: Source, waiting: Sequence[str]) -> None:
+    """Read records that earlier runs could not. Whatever is wrong with them now, the run goes on. Raises ``LeaseLost``.
+
+    One by one, so that a record that makes the source itself fail takes none of the others with it.
+    """
+    for position, document_id in enumerate(waiting):
+        _renew(work)
+        before = len(source.skipped)
+        try:
+            _keep_all(work, source.documents(DocumentQuery(ids=(document_id,))))
+        except (SourceUnavailable, CredentialsRefused) as error:
+            source.skipped.append((document_id, error))
+            # Perhaps only this one makes the source fail: next time it is the last one, not the first.
+            work.failed.extend([*waiting[position + 1 :], document_id])
+            return
+        except SourceError as error:
+            source.skipped.append((document_id, error))
+        work.failed.extend(_ids_of(source.skipped[before:]))
 
 
 def _newest(seen: str | None, chunk: Sequence[SourceDocument]) -> str | None:
     """The newest approval time, as the source writes times."""
     approved = (item.approved_at.isoformat() for item in chunk if item.approved_at)
     return max(filter(None, (seen, *approved)), default=None)
+
+
+def _renew(work: _Work) -> None:
+    """Keep the run for another ``LEASE``. Raises ``LeaseLost`` where somebody else has it."""
+    with transaction() as session:
+        result = session.execute(
+            update(Run)
+            .where(Run.id == work.run_id, Run.lease_token == work.token, Run.state == RunState.RUNNING)
+            .values(lease_until=utcnow() + LEASE)
+        )
+        if not changed(result):
+            raise LeaseLost
 
 
 def _remember_failure(run_id: str, error: SourceError) -> None:
@@ -238,7 +326,14 @@ def _problems(source: Source) -> list[dict[str, str]]:
     return [text_dict(error.text, id=record_id) for record_id, error in source.skipped]
 
 
-def _finish(run_id: str, token: str, newest: str | None, problems: list[dict[str, str]]) -> None:
+def _to_retry(run_id: str, failed: Sequence[str]) -> list[str]:
+    """The newest ``MOST_RETRIES``: so many broken records are a change in the source, and need a person."""
+    if len(failed) > MOST_RETRIES:
+        log.error("run %s: %d records could not be read, too many to be tried again", run_id, len(failed))
+    return list(failed[:MOST_RETRIES])
+
+
+def _finish(run_id: str, token: str, work: _Work, problems: list[dict[str, str]]) -> None:
     with transaction() as session:
         result = session.execute(
             update(Run)
@@ -250,21 +345,25 @@ def _finish(run_id: str, token: str, newest: str | None, problems: list[dict[str
         run = session.get_one(Run, run_id, populate_existing=True)
         adaptor = session.get_one(Adaptor, run.adaptor_id)
         adaptor.source_checked_at, adaptor.source_error = utcnow(), None
-        if run.moves_watermark and newest:
-            adaptor.watermark = newest
+        if run.moves_watermark:
+            adaptor.watermark = work.newest or adaptor.watermark
+            adaptor.retry_ids = _to_retry(run_id, work.failed)
         events.of_run("run_finished", run, read=run.read, queued=run.queued, skipped=len(problems))
 
 
-def _fail(run_id: str, token: str, error: dict[str, str]) -> None:
+def _fail(run_id: str, token: str, error: dict[str, str]) -> bool:
+    """End the run with words; False where somebody else has it."""
     with transaction() as session:
         result = session.execute(
             update(Run)
             .where(Run.id == run_id, Run.lease_token == token, Run.state == RunState.RUNNING)
             .values(state=RunState.FAILED, finished_at=utcnow(), error=error)
         )
-        if changed(result):
-            events.of_run("run_failed", session.get_one(Run, run_id, populate_existing=True), **error)
+        if not changed(result):
+            return False
+        events.of_run("run_failed", session.get_one(Run, run_id, populate_existing=True), **error)
     log.warning("run %s failed: %s", run_id, error.get("detail") or error["en"])
+    return True
 
 
 def progress(run: Run) -> dict[str, int]:

@@ -27,7 +27,7 @@ from invoiceapp.sources.base import Conversion, UnusableBundle
 
 from . import parties
 from .lines import RawLine, Reading, best_reading, read_lines
-from .payment import payment_means, payment_terms
+from .payment import half_an_account, payment_means, payment_terms
 from .texts import clean, clean_lines
 from .vat import VatMapper
 
@@ -343,6 +343,8 @@ def convert(bundle: Record, settings: Settings, attachments: tuple[Attachment, .
     vat = VatMapper(records.tax_rates, settings.vat, country, parties.has_vat(records.organization))
     raw = read_lines(records.lines, records.products, vat, findings)
     findings.extend(vat.findings)
+    if (half := half_an_account(settings.supplier)) is not None:
+        findings.append(half)
     if not raw:
         return Conversion(None, (*findings, _no_lines()))
     priced, _ = best_reading(raw, header.booked.net, _readings(records.invoice, raw, header))

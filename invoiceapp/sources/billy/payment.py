@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from invoiceapp.domain.findings import Finding, Turn, fatal
 from invoiceapp.domain.identifiers import digits, fik71_reference, is_valid_iban
 from invoiceapp.domain.invoice import PaymentMeans, PaymentMeansCode
 from invoiceapp.domain.settings import SupplierSettings
@@ -13,16 +14,38 @@ from invoiceapp.domain.settings import SupplierSettings
 from .texts import clean
 
 
+def _overridden(settings: SupplierSettings) -> bool:
+    """Whether the user wrote an account of their own. It replaces Billy's as a whole: halves of two are never paired."""
+    return bool(settings.iban or settings.bank_registration or settings.bank_account)
+
+
+def half_an_account(settings: SupplierSettings) -> Finding | None:
+    """The complaint about a registration number without an account number, or the other way round."""
+    if bool(settings.bank_registration) == bool(settings.bank_account):
+        return None
+    return fatal(
+        "IA-BANK",
+        "Under Leverandør er kun det ene af registreringsnummer og kontonummer udfyldt. Udfyld begge, eller ryd begge.",
+        "Under Supplier only one of registration number and account number is filled in. Fill in both, or clear both.",
+        turn=Turn.HERE,
+        term="BT-84",
+        fix="supplier.bankAccount" if settings.bank_registration else "supplier.bankRegistration",
+    )
+
+
 def _iban(settings: SupplierSettings, account: Mapping[str, Any]) -> str | None:
-    text = settings.iban or clean(account.get("bankIban"))
+    text = settings.iban if _overridden(settings) else clean(account.get("bankIban"))
     bare = digits(text).upper() if text else ""
     return bare if is_valid_iban(bare) else None
 
 
 def _danish_account(settings: SupplierSettings, account: Mapping[str, Any]) -> tuple[str, str] | None:
     """Registration number (4 digits) and account number (at most 10 digits, F-LIB119…)."""
-    branch = settings.bank_registration or re.sub(r"[^0-9]", "", clean(account.get("bankRoutingNo")) or "")
-    number = settings.bank_account or re.sub(r"[^0-9]", "", clean(account.get("bankAccountNo")) or "")
+    if _overridden(settings):
+        pair = (settings.bank_registration, settings.bank_account)
+        return (pair[0], pair[1]) if pair[0] and pair[1] else None
+    branch = re.sub(r"\D", "", str(account.get("bankRoutingNo") or ""))
+    number = re.sub(r"\D", "", str(account.get("bankAccountNo") or ""))
     if re.fullmatch(r"\d{4}", branch) and re.fullmatch(r"\d{1,10}", number):
         return branch, number
     return None
@@ -47,7 +70,7 @@ def payment_means(
         branch, account_no = danish
         return (PaymentMeans(PaymentMeansCode.BANK_ACCOUNT, number, account_no, branch, name),)
     if iban:
-        bic = settings.bic or clean(account.get("bankSwift"))
+        bic = settings.bic or (None if settings.iban else clean(account.get("bankSwift")))
         code = PaymentMeansCode.SEPA if buyer_is_danish else PaymentMeansCode.CREDIT_TRANSFER
         return (PaymentMeans(code, number, iban, bic, name),)
     return ()

@@ -32,6 +32,18 @@ _NAMES = {
     "type": Text("dokumenttype", "document type"),
 }
 
+#: Properties, in whichever record of a bundle, that change while the document stays the same: it is paid or
+#: opened, its PDF gets another address, the company books the next invoice. Conversion reads none of them.
+VOLATILE = frozenset(
+    {
+        "attachmentIds", "attachments", "balance", "balanceModifiers", "downloadUrl", "isPaid", "lateFees",
+        "nextInvoiceNo", "sentState", "updatedTime",
+    }
+)  # fmt: skip
+
+#: The form of every id that was ever seen; it keeps "." and "/" out of request paths, and fits our columns.
+_ID = r"[A-Za-z0-9_-]{1,64}"
+
 
 def text(record: Record, name: str) -> str | None:
     """A text on one line, also where Billy sent a whole number (old invoice numbers); None where empty."""
@@ -41,8 +53,7 @@ def text(record: Record, name: str) -> str | None:
 
 def identity(record: Record) -> str:
     """The record's id. Raises ``SourceChanged``."""
-    # The form of every id that was ever seen; it keeps "." and "/" out of request paths.
-    return _matching(record, "id", r"[A-Za-z0-9_-]{1,160}")
+    return _matching(record, "id", _ID)
 
 
 def broken(record: Record, name: str) -> SourceChanged:
@@ -110,7 +121,7 @@ def source_document(invoice: Record, bundle: Record) -> SourceDocument:
         number=_required(invoice, "invoiceNo"),
         issue_date=_date(invoice, "entryDate"),
         approved_at=_time(invoice, "approvedTime"),
-        customer_id=_required(invoice, "contactId"),
+        customer_id=_matching(invoice, "contactId", _ID),
         customer_name=text(bundle.get("contact") or {}, "name") or "",
         currency=_matching(invoice, "currencyId", "[A-Z]{3}"),
         net=_amount(invoice, "amount"),

@@ -26,7 +26,7 @@ from invoiceapp.sources.base import (
 
 from .client import BASE_URL, BillyClient, Page, Record
 from .mapping import convert as convert_bundle
-from .records import broken, identity, is_approved, organization, source_customer, source_document, text
+from .records import VOLATILE, broken, identity, is_approved, organization, source_customer, source_document, text
 
 _INCLUDE = "invoice.lines:embed,invoice.contact:sideload,invoice.attContactPerson:sideload"
 
@@ -91,6 +91,7 @@ class BillySource(Source):
             "base_url",
             Text("Adresse", "Address"),
             default=BASE_URL,
+            is_address=True,
             pattern=r"https://[^\s?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^\s?#@]*)?",
             help=Text(
                 "Lad adressen stå, hvis du ikke har fået en anden. Den skal begynde med https://.",
@@ -98,6 +99,8 @@ class BillySource(Source):
             ),
         ),
     )
+
+    volatile: ClassVar[frozenset[str]] = VOLATILE
 
     #: Documents in one answer; with their lines well below the client's size limit.
     PAGE_SIZE: ClassVar[int] = 200

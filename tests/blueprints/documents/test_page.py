@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -343,3 +344,24 @@ def test_somebody_elses_document_cannot_be_acted_on(
     assert submit(stranger, f"/documents/{document.id}/send-again", {"note": "x"}).status_code == 404
     db.session.refresh(delivered)
     assert delivered.state is S.DELIVERED
+
+
+def test_a_file_where_a_reason_is_expected_is_no_reason(
+    signed_in: FlaskClient, document: Document, delivered: Delivery, submit: Submit
+) -> None:
+    answer = submit(signed_in, HERE.format(document.id) + "/send-again", {"note": (BytesIO(b"why"), "why.txt")})
+    assert answer.status_code == 422
+    db.session.refresh(delivered)
+    assert delivered.state is S.DELIVERED
+
+
+def test_findings_stand_beside_the_course_and_the_facts_below_it(
+    signed_in: FlaskClient, document: Document, make_delivery: Make
+) -> None:
+    finding = fatal("X-1", "Mangler.", "Missing.", turn=Turn.HERE, fix="customer.endpoint").to_dict()
+    assert 'float-lg-end"><section' in re.sub(r"\s*\n\s*", "", signed_in.get(HERE.format(document.id)).text)
+    make_delivery(document, S.BLOCKED, findings=[finding])
+    html = re.sub(r"\s*\n\s*", "", signed_in.get(HERE.format(document.id)).text)
+    columns = re.findall(r'<div class="col-12 col-lg-6 float-lg-(start|end)">', html)
+    assert columns == ["start", "end", "start"]
+    assert html.index("Course") < html.index("Missing.") < html.index("Sender and receiver")

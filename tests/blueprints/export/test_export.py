@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -169,4 +170,15 @@ def test_somebody_elses_adaptor_cannot_be_exported(
 ) -> None:
     assert submit(stranger, f"/export?by=numbers&adaptor={adaptor.id}", {"numbers": "1"}).status_code == 404
     assert submit(stranger, "/export?by=numbers", {"numbers": "1"}).status_code == 404
+    assert db.session.query(Run).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("way", "field"), [("date", "first_date"), ("date", "last_date"), ("customer", "ids"), ("numbers", "numbers")]
+)
+def test_a_file_where_text_is_expected_is_no_answer(
+    signed_in: FlaskClient, customer: Customer, submit: Submit, way: str, field: str
+) -> None:
+    answer = submit(signed_in, f"/export?by={way}", {field: (BytesIO(b"1001"), "numbers.txt")})
+    assert answer.status_code == 422
     assert db.session.query(Run).count() == 0

@@ -210,3 +210,18 @@ def test_a_source_that_cannot_be_read_is_told_in_words(
 
     monkeypatch.setattr(sources, "read_now", fail)
     assert "Billy svarer ikke." in submit(signed_in, f"/customers/{adaptor.id}/read", follow_redirects=True).text
+
+
+def test_activating_says_that_older_documents_go_by_manual_export_only(
+    signed_in: FlaskClient, adaptor: Adaptor, gateway: Gateway, make_customer: Make,
+    make_document: Callable[..., Document], submit: Any,
+) -> None:  # fmt: skip
+    customer = make_customer("A", active=None)
+    data = {"ids": [customer.id], "format": "oioubl-2.1", "gateway": gateway.id}
+    path = f"/customers/{adaptor.id}/activate"
+    assert "Manuel eksport.</div>" not in submit(signed_in, path, data, follow_redirects=True).text
+    for number in "12":
+        make_document(customer, number, stage=Stage.LISTED)
+    told = "2 ældre dokumenter sendes ikke af sig selv: vælg dem under Manuel eksport."
+    assert told in submit(signed_in, path, data, follow_redirects=True).text
+    assert told in submit(signed_in, f"/customers/{customer.id}/rule", data, follow_redirects=True).text

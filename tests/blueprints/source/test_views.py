@@ -181,7 +181,10 @@ def test_a_schedule_sets_the_next_run_and_by_hand_removes_it(
     assert (adaptor.interval_minutes, adaptor.next_run_at, adaptor.start_date) == (None, None, None)
 
 
-@pytest.mark.parametrize("typed", [{"interval": "7"}, {"interval": "abc"}, {"interval": "5", "start_date": "i går"}])
+@pytest.mark.parametrize(
+    "typed",
+    [{"interval": "7"}, {"interval": "abc"}, {"interval": "None"}, {"interval": "5", "start_date": "i går"}],
+)
 def test_an_impossible_schedule_changes_nothing(
     signed_in: FlaskClient, adaptor: Adaptor, submit: Any, typed: dict[str, str]
 ) -> None:

@@ -33,10 +33,22 @@ def test_a_gateway_keeps_what_may_be_shown_apart_from_its_secrets(subscription):
 
 def test_changing_a_gateway_without_its_password_keeps_the_password(subscription):
     row = gateways.save(subscription.id, "sftp", "A", SFTP)
-    changed = gateways.save(subscription.id, "sftp", "B", SFTP | {"password": "", "host": "other.example.com"}, row.id)
-    assert changed.id == row.id and changed.config["host"] == "other.example.com"
+    changed = gateways.save(subscription.id, "sftp", "B", SFTP | {"password": "", "folder": "/ind"}, row.id)
+    assert changed.id == row.id and changed.config["folder"] == "/ind"
     with gateways.open_transport(changed) as transport:
         assert transport.config["password"] == "hemmelig-kode"
+
+
+def test_a_kept_password_does_not_follow_to_another_server(subscription):
+    row = gateways.save(subscription.id, "sftp", "A", SFTP)
+    with pytest.raises(InvalidInput) as caught:
+        gateways.save(subscription.id, "sftp", "A", SFTP | {"password": "", "host": "other.example.com"}, row.id)
+    assert "password" in caught.value.errors
+    moved = gateways.save(
+        subscription.id, "sftp", "A", SFTP | {"password": "en-ny-kode", "host": "other.example.com"}, row.id
+    )
+    with gateways.open_transport(moved) as transport:
+        assert transport.config["password"] == "en-ny-kode"
 
 
 def test_wrong_input_is_refused_field_by_field_and_nothing_is_kept(subscription):

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
 import pytest
 from sqlalchemy import func, select
 
 from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.models import Customer, ExportRule, Stage, db
+from invoiceapp.models import Customer, Delivery, Document, ExportRule, Stage, db
 from invoiceapp.services.configuration import rules
 from invoiceapp.services.configuration.rules import Filter
 from invoiceapp.services.errors import InvalidInput, ServiceError
+from invoiceapp.services.export import actions
 
 
 def rule_of(customer: Customer) -> ExportRule | None:
@@ -135,3 +141,65 @@ def test_what_most_formats_need_is_hinted_at(adaptor, make_customer):
     assert [hint.da for hint in rules.hints(bare)] == ["Mangler EAN eller CVR", "Mangler land"]
     rules.save_overrides(bare.id, {"customer.endpoint": "0184:12345674", "customer.country": "DK"})
     assert rules.hints(db.session.get_one(Customer, bare.id, populate_existing=True)) == []
+
+
+@pytest.mark.parametrize("first", ["cancel", "release"])
+def test_a_document_that_is_taken_out_while_others_are_released_is_never_queued(
+    adaptor, make_customer, make_document, make_delivery, app, monkeypatch, first
+):
+    """The person comes in the middle of the release, or the release in the middle of the person."""
+    row = make_delivery(make_document(make_customer()), DeliveryState.BLOCKED, next_at=None)
+    row_id, document_id, adaptor_id = row.id, row.document_id, adaptor.id
+    db.session.commit()
+
+    def cancel() -> None:
+        actions.cancel(db.session.get_one(Delivery, row_id), "ejer@example.com", "kreditering i stedet")
+
+    def release() -> None:
+        rules.release_all_blocked(adaptor_id)
+
+    threads: list[threading.Thread] = []
+
+    def in_the_middle(other: Callable[[], None], real: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: Any, **options: Any) -> Any:
+            if not threads:
+                threads.append(threading.Thread(target=in_its_own_context, args=(other,)))
+                threads[0].start()
+                threads[0].join(0.5)
+            return real(*arguments, **options)
+
+        return step
+
+    def in_its_own_context(other: Callable[[], None]) -> None:
+        with app.app_context():
+            other()
+            db.session.remove()
+
+    if first == "release":
+        monkeypatch.setattr(rules, "queue", in_the_middle(cancel, rules.queue))
+        release()
+    else:
+        monkeypatch.setattr(actions, "move", in_the_middle(release, actions.move))
+        cancel()
+    threads[0].join(20)
+    assert not threads[0].is_alive()
+    document = db.session.get_one(Document, document_id, populate_existing=True)
+    delivery = db.session.get_one(Delivery, row_id, populate_existing=True)
+    assert (document.stage, delivery.state) == (Stage.CONVERTED, DeliveryState.CANCELLED)
+
+
+def test_earlier_documents_are_counted_from_the_start_date_on_and_not_sent(
+    adaptor, gateway, make_customer, make_document
+):
+    chosen, other = make_customer("A", active=None), make_customer("B", active=None)
+    adaptor.start_date = date(2026, 11, 1)
+    old = make_document(chosen, "1", stage=Stage.LISTED, issue_date=date(2026, 10, 31))
+    due = make_document(chosen, "2", stage=Stage.LISTED, issue_date=date(2026, 11, 1))
+    make_document(chosen, "3", stage=Stage.CONVERTED)
+    make_document(other, "4", stage=Stage.LISTED)
+    assert rules.activate(adaptor.id, [chosen.id], "oioubl-2.1", gateway.id) == 1
+    assert rules.waiting(adaptor.id, [chosen.id]) == 1
+    assert (old.stage, due.stage) == (Stage.LISTED, Stage.LISTED)
+    adaptor.start_date = None
+    db.session.commit()
+    assert rules.waiting(adaptor.id, [chosen.id]) == 2 and rules.waiting(adaptor.id, []) == 0

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 from sqlalchemy import func, select
 
 from invoiceapp.models import Adaptor, Customer, db
 from invoiceapp.services.configuration import sources
 from invoiceapp.services.errors import InvalidInput
-from invoiceapp.sources.base import CredentialsRefused, SourceUnavailable
+from invoiceapp.sources.base import CredentialsRefused, SourceCustomer, SourceUnavailable
 
 pytestmark = pytest.mark.server
 TOKEN = "demo-token"
@@ -50,6 +54,13 @@ def test_an_empty_token_means_the_stored_one(connected, billy):
     sources.connect_from_form(connected.id, {"token": "", "base_url": billy.url})
     with sources.open_source(again(connected)) as source:
         assert source.check().name.startswith("Nordlys")
+
+
+def test_a_kept_token_does_not_follow_to_another_address(connected):
+    with pytest.raises(InvalidInput) as caught:
+        sources.connect_from_form(connected.id, {"token": "", "base_url": "https://evil.example/v2"})
+    assert "token" in caught.value.errors
+    assert "127.0.0.1" in again(connected).source_config["base_url"]
 
 
 def test_another_company_needs_a_persons_yes(connected, billy):
@@ -119,3 +130,38 @@ def test_no_transaction_is_open_while_customers_are_read(connected, billy, monke
 def test_every_source_has_help_in_both_languages(app):
     danish, english = sources.help_of("billy", "da"), sources.help_of("billy", "en")
     assert danish and english and danish != english
+
+
+def customer(source_id: str, **values: Any) -> SourceCustomer:
+    texts = dict.fromkeys(("number", "registration_no", "gln", "country", "city", "email"))
+    return SourceCustomer(source_id, **{"name": "Kunde", **texts, "is_archived": False, **values})
+
+
+def test_texts_longer_than_their_columns_are_cut_and_a_country_is_never_guessed(adaptor):
+    texts = dict.fromkeys(("name", "number", "registration_no", "gln", "country", "city", "email"), "Denmark" * 200)
+    sources._store_customers(adaptor.id, adaptor.subscription_id, [customer("a", **texts)])
+    row = db.session.scalars(select(Customer)).one()
+    lengths = [len(text or "") for text in (row.name, row.number, row.registration_no, row.gln, row.city, row.email)]
+    assert lengths == [500, 100, 100, 50, 200, 255] and row.country is None
+
+
+def test_two_readings_at_once_keep_each_customer_once(app, adaptor, monkeypatch):
+    adaptor_id, subscription_id = adaptor.id, adaptor.subscription_id
+    db.session.commit()
+    start, real = threading.Barrier(2), sources._apply
+
+    def slowly(row: Customer, read: SourceCustomer) -> None:
+        threading.Event().wait(0.2)
+        real(row, read)
+
+    def read() -> None:
+        with app.app_context():
+            start.wait()
+            sources._store_customers(adaptor_id, subscription_id, [customer("a"), customer("b")])
+            db.session.remove()
+
+    monkeypatch.setattr(sources, "_apply", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        for found in [pool.submit(read) for _ in range(2)]:
+            found.result()
+    assert sorted(db.session.scalars(select(Customer.source_id))) == ["a", "b"]

@@ -11,7 +11,7 @@ from invoiceapp.domain.delivery import ARRIVED, IN_PROGRESS, DeliveryState
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Delivery, Document, Event, Receipt, Stage, db
 from invoiceapp.services.errors import Conflict, ServiceError
-from invoiceapp.services.export import actions, delivery
+from invoiceapp.services.export import actions, conversion, delivery
 from invoiceapp.sources.base import SourceUnavailable
 
 S = DeliveryState
@@ -241,3 +241,55 @@ def _read_one(connected: Any, billy: Any, make_document: Any) -> Document:
     invoice = next(iter(billy.api.store.tables["invoices"].values()))
     customer = db.session.scalars(select(Customer).where(Customer.source_id == invoice["contactId"])).one()
     return make_document(customer, invoice["invoiceNo"], source_id=invoice["id"], stage=Stage.UNUSABLE)
+
+
+def test_sending_a_cancelled_one_again_ends_its_waiting_conversion(ready):
+    old = ready(state=S.CANCELLED)
+    old.document.stage = Stage.QUEUED
+    db.session.commit()
+    document_id = old.document_id
+    actions.send_again(old, WHO, "alligevel")
+    assert db.session.get_one(Document, document_id, populate_existing=True).stage is Stage.CONVERTED
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_no_later_conversion_sends_what_a_person_took_out(ready, stage):
+    row = ready(state=S.BLOCKED)
+    row.document.stage = stage
+    db.session.commit()
+    document_id = row.document_id
+    actions.cancel(row, WHO, "dobbelt")
+    assert db.session.get_one(Document, document_id, populate_existing=True).stage is Stage.CONVERTED
+
+
+@pytest.mark.server
+def test_a_conversion_that_ends_while_a_document_is_built_anew_does_not_send_the_old_records(
+    connected, billy, make_document, make_delivery, app, monkeypatch
+):
+    """Building anew holds the document; whoever wants to finish it has lost it afterwards."""
+    document = _read_one(connected, billy, make_document)
+    document.stage, document.lease_token = Stage.QUEUED, "worker"
+    db.session.commit()
+    key, read = document.id, actions._read_again(document)
+    real, threads = actions.documents.refresh, []
+
+    def worker() -> None:
+        with app.app_context():
+            finished = conversion._still_ours(key, "worker").values(stage=Stage.CONVERTED, lease_token=None)
+            outcome.append(db.session.execute(finished).rowcount)
+            db.session.commit()
+            db.session.remove()
+
+    def refresh(*arguments: Any) -> None:
+        threads.append(threading.Thread(target=worker))
+        threads[0].start()
+        threads[0].join(0.5)
+        assert threads[0].is_alive(), "it waits for the document"
+        real(*arguments)
+
+    outcome: list[int] = []
+    monkeypatch.setattr(actions, "_read_again", lambda _document: read)
+    monkeypatch.setattr(actions.documents, "refresh", refresh)
+    actions.rebuild(document, WHO)
+    threads[0].join(20)
+    assert outcome == [0] and db.session.get_one(Document, key, populate_existing=True).stage is Stage.QUEUED

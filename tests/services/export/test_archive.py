@@ -63,6 +63,23 @@ def test_a_changed_file_is_not_given_out(app, config):
 
 
 def test_a_missing_file_is_corrupt_too(app):
+    archive.store(b"something else")
     with pytest.raises(archive.ArchiveCorrupt) as caught:
         archive.load(SHA)
     assert "mangler" in caught.value.text.da
+
+
+def test_an_archive_that_is_away_is_not_called_corrupt(app, config):
+    archive.store(b"something else")
+    config.archive_dir.rename(config.archive_dir.with_name("away"))
+    with pytest.raises(archive.ArchiveUnavailable) as caught:
+        archive.load(SHA)
+    assert "prøver igen" in caught.value.text.da
+
+
+def test_storing_again_mends_a_damaged_file(app, config):
+    sha256 = archive.store(b"content")
+    path = next(path for path in config.archive_dir.rglob("*") if path.name == sha256)
+    path.write_bytes(b"")
+    assert archive.store(b"content") == sha256
+    assert archive.load(sha256) == b"content"

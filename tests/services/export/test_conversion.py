@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from invoiceapp.domain.delivery import DeliveryState
+from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Delivery, Document, Event, Gateway, Rendition, Stage, db, utcnow
 from invoiceapp.services.configuration import rules
 from invoiceapp.services.errors import ServiceError
-from invoiceapp.services.export import actions, archive, conversion, delivery, documents
+from invoiceapp.services.export import actions, archive, conversion, delivery, documents, drawing
 from invoiceapp.sources.base import NotFound, SourceDocument, SourceUnavailable
 
 S = DeliveryState
@@ -308,8 +308,41 @@ def test_a_lease_that_ran_out_is_taken_by_the_next_worker(queued):
     assert conversion.claim() == []
     make_due(key)
     [(_, second)] = conversion.claim()
-    assert first != second and again(key).tries == 2
-    assert conversion._load(key, first) is None
+    assert first != second
+    assert conversion._load(key, first) is None and conversion._load(key, second) is not None
+
+
+def test_only_a_document_really_begun_counts_as_tried_and_its_lease_is_renewed(queued):
+    first, second = queued("1001").id, queued("1002").id
+    tokens = dict(conversion.claim())
+    assert again(first).tries == again(second).tries == 0
+    make_due(first)
+    assert conversion._load(first, tokens[first]) is not None
+    assert again(first).tries == 1 and again(first).lease_until > utcnow() + conversion.LEASE / 2
+    assert again(second).tries == 0
+
+
+def test_a_batch_that_takes_too_long_gives_the_rest_back_untried(queued, monkeypatch):
+    key = queued().id
+    monkeypatch.setattr(conversion, "_BUDGET", -1)
+    conversion.convert_due()
+    assert (again(key).stage, again(key).lease_token, again(key).tries) == (Stage.QUEUED, None, 0)
+    assert len(conversion.claim()) == 1
+
+
+def test_a_document_taken_over_by_another_worker_in_the_middle_of_a_batch_is_skipped(queued, shelf, monkeypatch):
+    key = queued().id
+    real = conversion.claim
+
+    def claim(limit):
+        found = real(limit)
+        again(key).lease_token = "somebody else"
+        db.session.commit()
+        return found
+
+    monkeypatch.setattr(conversion, "claim", claim)
+    conversion.convert_due()
+    assert shelf.asked == [] and again(key).tries == 0 and again(key).lease_token == "somebody else"
 
 
 def test_records_that_change_during_the_conversion_are_converted_instead(queued, adaptor):
@@ -343,3 +376,158 @@ def test_a_blocked_one_that_a_person_takes_out_is_not_converted_after_all(queued
     actions.cancel(only_delivery(key), "ejer@example.com", "kreditering i stedet")
     assert conversion.convert_due() == 0
     assert only_delivery(key).state is S.CANCELLED and again(key).stage is Stage.CONVERTED
+
+
+def test_a_document_taken_out_after_its_customer_was_deactivated_is_not_sent_when_the_customer_returns(
+    queued, rule_of, adaptor
+):
+    document = queued()
+    key, customer_id = document.id, document.customer_id
+    rule_of(document).settings = {"customer": {"email": "not an address"}}
+    db.session.commit()
+    conversion.convert_due()
+    rules.release_all_blocked(adaptor.id)
+    rules.deactivate(adaptor.id, [customer_id])
+    conversion.convert_due()
+    assert again(key).stage is Stage.LISTED
+    actions.cancel(only_delivery(key), "ejer@example.com", "må ikke sendes")
+    assert again(key).stage is Stage.CONVERTED
+    rule_of(again(key)).active = True
+    assert not documents._wants_export(again(key), adaptor, True, False)
+
+
+def no_drawing(_invoice):
+    raise drawing.CannotDraw(Text("PDF'en kunne ikke tegnes; vi prøver igen.", "The PDF could not be drawn."))
+
+
+def test_a_pdf_that_only_goes_along_and_cannot_be_drawn_keeps_nothing_back(queued, shelf, monkeypatch):
+    key = queued().id
+    shelf.answer = None
+    monkeypatch.setattr(drawing, "draw", no_drawing)
+    conversion.convert_due()
+    assert only_delivery(key).state is S.PENDING and again(key).pdf_sha256 is None
+
+
+def test_a_pdf_that_must_be_embedded_and_cannot_be_drawn_blocks_with_words_after_some_tries(
+    queued, shelf, rule_of, monkeypatch
+):
+    document = queued()
+    key, adaptor_id = document.id, document.adaptor_id
+    rule_of(document).settings = {"general": {"embedPdf": True}}
+    db.session.commit()
+    shelf.answer = None
+    with monkeypatch.context() as patched:
+        patched.setattr(drawing, "draw", no_drawing)
+        for _ in range(conversion.MOST_TRIES - 1):
+            conversion.convert_due()
+            assert again(key).stage is Stage.QUEUED and "tegnes" in again(key).error["da"]
+            make_due(key)
+        conversion.convert_due()
+    row = only_delivery(key)
+    assert row.state is S.BLOCKED and [(f["rule"], f["turn"]) for f in row.findings] == [("IA-PDF", "operator")]
+    assert rules.release_all_blocked(adaptor_id) == 1
+    conversion.convert_due()
+    assert only_delivery(key).state is S.PENDING
+
+
+def test_the_sources_pdf_is_fetched_again_where_the_archive_has_lost_it(queued, shelf):
+    sha256 = archive.store(b"%PDF kept")
+    key = queued(pdf_sha256=sha256).id
+    archive._path(sha256).unlink()
+    conversion.convert_due()
+    document = again(key)
+    assert shelf.asked == [document.source_id] and only_delivery(key).state is S.PENDING
+    assert archive.load(document.pdf_sha256) == b"%PDF-1.7 from the source" and not document.pdf_is_own
+
+
+def test_what_is_waited_for_in_vain_is_told_to_a_person_after_some_hours(queued, monkeypatch):
+    key = queued().id
+    again(key).tries = conversion.MOST_WAITS - 2
+    db.session.commit()
+
+    def refuse(_adaptor):
+        raise ServiceError(Text("En gemt adgangskode kan ikke læses.", "A saved password cannot be read."))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(conversion.sources, "open_source", refuse)
+        conversion.convert_due()
+        assert again(key).stage is Stage.QUEUED
+        make_due(key)
+        conversion.convert_due()
+    row = only_delivery(key)
+    assert again(key).stage is Stage.CONVERTED and row.state is S.BLOCKED
+    assert [(f["rule"], f["turn"]) for f in row.findings] == [("IA-WAITED", "here")]
+    assert "En gemt adgangskode kan ikke læses." in row.findings[0]["text"]["da"]
+    rules.release_all_blocked(row.adaptor_id)
+    conversion.convert_due()
+    assert only_delivery(key).state is S.PENDING
+
+
+def test_a_person_is_told_of_a_lasting_fault_after_about_four_hours():
+    pauses = [conversion._PAUSE * min(tries, 10) for tries in range(1, conversion.MOST_WAITS)]
+    assert timedelta(hours=4) <= sum(pauses, timedelta()) <= timedelta(hours=5)
+
+
+def test_a_document_that_always_takes_its_worker_down_is_blocked_in_the_end(queued, shelf):
+    key = queued(tries=conversion.MOST_WAITS).id
+    conversion.convert_due()
+    assert shelf.asked == [] and [f["rule"] for f in only_delivery(key).findings] == ["IA-INTERNAL"]
+
+
+def test_a_format_that_does_not_exist_blocks_with_words_and_stops_no_other(queued, rule_of):
+    document = queued("1001")
+    bad, good = document.id, queued("1002").id
+    rule_of(document).format = "gone"
+    db.session.commit()
+    conversion.convert_due()
+    row = only_delivery(bad)
+    assert row.state is S.BLOCKED and row.format == "gone" and row.findings[0]["rule"] == "IA-FORMAT"
+    assert only_delivery(good).state is S.PENDING
+
+
+@pytest.mark.parametrize("where", ["_load", "_wait_or_block"])
+def test_an_error_anywhere_around_a_conversion_stops_no_other(queued, monkeypatch, where):
+    bad, good = queued("1001").id, queued("1002").id
+    real = getattr(conversion, where)
+
+    def fail(first, *rest):
+        if bad in (first, getattr(getattr(first, "document", None), "id", None)):
+            db.session.get_one(Document, bad)
+            raise ZeroDivisionError
+        return real(first, *rest)
+
+    def render(source, bundle, *rest, **options):
+        if bundle["invoice"]["invoiceNo"] == "1001":
+            raise ZeroDivisionError
+        return real_render(source, bundle, *rest, **options)
+
+    real_render = conversion.render
+    monkeypatch.setattr(conversion, "render", render)
+    monkeypatch.setattr(conversion, where, fail)
+    assert conversion.convert_due() == 2
+    assert again(bad).stage is Stage.QUEUED and only_delivery(good).state is S.PENDING
+
+
+@pytest.mark.parametrize("state", sorted(EXCLUSIVE - {S.BLOCKED}))
+def test_a_document_that_has_a_delivery_already_gets_no_second_one(queued, make_delivery, shelf, gateway, state):
+    document = queued()
+    key = document.id
+    other = Gateway(subscription_id=gateway.subscription_id, name="B", kind="fake", config={}, secrets={})
+    db.session.add(other)
+    db.session.flush()
+    make_delivery(document, state).gateway_id = other.id
+    db.session.commit()
+    conversion.convert_due()
+    assert again(key).stage is Stage.CONVERTED and again(key).lease_token is None and shelf.asked == []
+    assert only_delivery(key).state is state
+
+
+def test_bytes_sent_again_during_a_conversion_are_the_only_ones_sent(queued, make_delivery):
+    """A cancelled one was built anew, and its old bytes sent again before the new ones were finished."""
+    document = queued()
+    key = document.id
+    [(_, token)] = conversion.claim()
+    work = conversion._load(key, token)
+    make_delivery(again(key), S.PENDING)
+    conversion._convert(work, conversion.sources.open_source(work.adaptor))
+    assert again(key).stage is Stage.CONVERTED and only_delivery(key).rendition_id is None

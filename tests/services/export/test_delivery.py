@@ -369,3 +369,36 @@ def test_each_attempt_is_one_row_and_nothing_is_deleted(ready, partner):
         delivery.deliver_due()
     assert db.session.scalar(select(func.count()).select_from(Attempt)) == 3 == row.tries
     assert [a.number for a in attempts(row)] == [1, 2, 3] and [a.fence for a in attempts(row)] == [1, 2, 3]
+
+
+def test_an_archive_that_is_away_for_a_minute_fails_nothing(ready, partner, config):
+    row = ready()
+    away = config.archive_dir.with_name("away")
+    config.archive_dir.rename(away)
+    delivery.deliver_due()
+    assert row.state is S.PENDING and row.next_at > utcnow() and partner.sent == []
+    away.rename(config.archive_dir)
+    row.next_at = utcnow()
+    db.session.commit()
+    delivery.deliver_due()
+    assert row.state is S.DELIVERED
+
+
+def test_damaged_bytes_after_an_unclear_try_are_not_called_failed(ready, partner, config):
+    partner.outcomes.append(Unknown(NO))
+    row = ready()
+    delivery.deliver_due()
+    row.next_at = utcnow()
+    db.session.commit()
+    for path in config.archive_dir.rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"damaged")
+    delivery.deliver_due()
+    assert row.state is S.OUTCOME_UNKNOWN
+
+
+def test_a_batch_that_takes_too_long_gives_the_rest_back(ready, partner, monkeypatch):
+    rows = [ready(str(number)) for number in (1, 2, 3)]
+    monkeypatch.setattr(delivery, "_BUDGET", -1)
+    delivery.deliver_due()
+    assert {row.state for row in rows} == {S.PENDING} and partner.sent == []

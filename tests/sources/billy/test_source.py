@@ -466,3 +466,16 @@ def test_a_source_is_made_from_its_credentials_and_closes_itself(billy: Any, cli
         assert isinstance(opened, BillySource)
         assert opened.check().id == "company"
     assert billy.token not in repr(opened)
+
+
+def test_an_id_that_does_not_fit_our_tables_is_a_broken_record(
+    source: BillySource, billy: Any, make_invoice: Make
+) -> None:
+    fits = make_invoice(id="a" * 64)
+    billy.on("/invoices", {"invoices": [fits, make_invoice(id="b" * 65), make_invoice(id="c", contactId="d" * 65)]})
+    assert read(source) == ["a" * 64]
+    assert [key for key, _ in source.skipped] == ["b" * 65, "c"]
+
+
+def test_billy_names_what_changes_while_the_document_stays_the_same() -> None:
+    assert {"balance", "isPaid", "sentState", "downloadUrl", "nextInvoiceNo"} <= BillySource.volatile
