@@ -23,6 +23,8 @@ from invoiceapp.services.export.documents import queue
 from .settings import from_form
 
 PAGE = 50
+#: Parameters of one statement; SQLite and PostgreSQL end between 32 766 and 65 535.
+MOST_AT_ONCE = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +111,19 @@ def _check_pair(subscription_id: str, format_id: str, gateway_id: str) -> None:
         raise InvalidInput(errors)
 
 
+def _within_reach(customer_ids: Sequence[str]) -> None:
+    if len(customer_ids) > MOST_AT_ONCE:
+        raise ServiceError(Text("Vælg højst 30.000 kunder ad gangen.", "Choose at most 30,000 customers at a time."))
+
+
 def activate(adaptor_id: str, customer_ids: Sequence[str], format_id: str, gateway_id: str) -> int:
-    """Activate customers; how many. Ids of other adaptors are ignored. Raises ``InvalidInput``.
+    """Activate customers; how many. Ids of other adaptors are ignored. Raises ``InvalidInput``, ``ServiceError``.
 
     A customer that is active already gets the new format and gateway. Documents
     that were read before are not sent by themselves (``waiting`` counts them);
     a manual export takes them.
     """
+    _within_reach(customer_ids)
     with transaction() as session:
         adaptor = session.get_one(Adaptor, adaptor_id)
         _check_pair(adaptor.subscription_id, format_id, gateway_id)
@@ -153,7 +161,8 @@ def waiting(adaptor_id: str, customer_ids: Sequence[str]) -> int:
 
 
 def deactivate(adaptor_id: str, customer_ids: Sequence[str]) -> int:
-    """Stop exporting to customers; how many were active. Their settings are kept."""
+    """Stop exporting to customers; how many were active. Their settings are kept. Raises ``ServiceError``."""
+    _within_reach(customer_ids)
     with transaction() as session:
         result: Any = session.execute(
             update(ExportRule)

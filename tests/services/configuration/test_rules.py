@@ -203,3 +203,11 @@ def test_earlier_documents_are_counted_from_the_start_date_on_and_not_sent(
     adaptor.start_date = None
     db.session.commit()
     assert rules.waiting(adaptor.id, [chosen.id]) == 2 and rules.waiting(adaptor.id, []) == 0
+
+
+def test_more_customers_than_one_statement_takes_are_refused_in_words(adaptor, gateway):
+    ids = ["x"] * (rules.MOST_AT_ONCE + 1)
+    with pytest.raises(ServiceError):
+        rules.activate(adaptor.id, ids, "peppol-bis-3", gateway.id)
+    with pytest.raises(ServiceError):
+        rules.deactivate(adaptor.id, ids)
