@@ -108,6 +108,8 @@ def _valkey(config: Config) -> Child:
     command = [
         binary, "--port", "0", "--unixsocket", str(unix_socket), "--unixsocketperm", "700",
         "--dir", str(folder), "--appendonly", "yes", "--save", "", "--loglevel", "warning",
+        # Its advice to system administrators is not what a first start should show.
+        "--logfile", str(folder / "valkey.log"),
     ]  # fmt: skip
     return Child("valkey", command, dict(os.environ))
 
