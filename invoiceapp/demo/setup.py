@@ -12,7 +12,7 @@ from invoiceapp.config import kept_secret
 from invoiceapp.current import config
 from invoiceapp.domain.tax import VatCategory
 from invoiceapp.extensions import security
-from invoiceapp.models import Adaptor, Customer, Gateway, Membership, Role, Subscription, User, db, utcnow
+from invoiceapp.models import Adaptor, Customer, Gateway, Membership, Role, Subscription, User, utcnow
 from invoiceapp.services.configuration import gateways, rules, sources
 from invoiceapp.services.database import transaction
 
@@ -99,13 +99,11 @@ def _adaptor(subscription_id: str) -> tuple[str, bool]:
 
 
 def _vat_map(adaptor_id: str) -> None:
-    with transaction():
-        adaptor = db.session.get_one(Adaptor, adaptor_id)
-    with sources.open_source(adaptor) as source:
-        rates = source.tax_rates()
-    categories = {str(rate["id"]): _CATEGORIES[rate["name"]] for rate in rates if rate["name"] in _CATEGORIES}
+    """A category for each of the stand-in's rates of 0 %, as a user would choose it."""
     with transaction() as session:
         row = session.get_one(Adaptor, adaptor_id)
+        rates = (row.organization or {})[sources.TAX_RATES]
+        categories = {str(rate["id"]): _CATEGORIES[rate["name"]] for rate in rates if rate["name"] in _CATEGORIES}
         row.settings = {
             **row.settings,
             "vat": {rate: {"category": category.value} for rate, category in categories.items()},

@@ -35,8 +35,6 @@ class Format:
     """Built-in rules on the model: what no receiver of this format would take"""
     schemas: dict[DocumentType, Schema]
     """Empty where no official rules exist"""
-    needs_endpoint: bool = True
-    """Whether sender and receiver need electronic addresses"""
 
 
 @cache

@@ -11,8 +11,9 @@ import hashlib
 import importlib
 import pkgutil
 import re
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Self
@@ -107,6 +108,34 @@ class CheckStep:
     detail: Text
 
 
+def run_steps(steps: Iterable[tuple[Text, Callable[[], Text]]]) -> list[CheckStep]:
+    """A connection test: each step tells what it found; the first ``TransportError`` ends the test."""
+    done = []
+    for name, step in steps:
+        try:
+            done.append(CheckStep(name, True, step()))
+        except TransportError as error:
+            done.append(CheckStep(name, False, error.text))
+            break
+    return done
+
+
+class Deadline:
+    """A moment on the monotonic clock by which one ``send`` or ``check`` must be done."""
+
+    def __init__(self, seconds: float, step: float) -> None:
+        """``step``: seconds that the partner may take for one answer."""
+        self._end = time.monotonic() + seconds
+        self._step = step
+
+    def step(self, most: float | None = None) -> float:
+        """Seconds that the next step may take; raises ``TimeoutError`` where none are left."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the deadline of the delivery has passed")
+        return min(self._step if most is None else most, left)
+
+
 class Transport(ABC):
     """One kind of gateway, opened with one configuration; a context manager that keeps its connection.
 
@@ -195,6 +224,7 @@ def registry() -> dict[str, type[Transport]]:
 __all__ = [
     "CheckStep",
     "Consignment",
+    "Deadline",
     "Payload",
     "Receipt",
     "Refused",
@@ -204,5 +234,6 @@ __all__ = [
     "Unavailable",
     "Unknown",
     "registry",
+    "run_steps",
     "safe_filename",
 ]

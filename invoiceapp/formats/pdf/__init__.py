@@ -15,6 +15,5 @@ FORMATS = (
         write=write,
         check=check_readable,
         schemas={},
-        needs_endpoint=False,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from invoiceapp.domain.invoice import Attachment, DocumentReference
+from invoiceapp.domain.invoice import Attachment, DocumentReference, Item
 
 from .xml import escape, group, leaf
 
@@ -24,4 +24,13 @@ def embedded(item: Attachment) -> str:
         "Attachment",
         f'<cbc:EmbeddedDocumentBinaryObject mimeCode="{escape(item.media_type)}" filename="{escape(item.filename)}">'
         f"{b64encode(item.content).decode('ascii')}</cbc:EmbeddedDocumentBinaryObject>",
+    )
+
+
+def item_names(item: Item) -> str:
+    """Description, name and the seller's own number of an item (BT-153 … BT-155)."""
+    return (
+        leaf("Description", item.description)
+        + leaf("Name", item.name)
+        + group("SellersItemIdentification", leaf("ID", item.sellers_id))
     )

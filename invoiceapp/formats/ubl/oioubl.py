@@ -27,7 +27,7 @@ from invoiceapp.domain.parties import Address, Contact, Party
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
 from invoiceapp.domain.totals import vat_amount
 
-from .common import billing_reference, embedded
+from .common import billing_reference, embedded, item_names
 from .profiles import Profile
 from .xml import amount, document, group, leaf, price
 
@@ -276,14 +276,14 @@ def _exchange_rate(invoice: Invoice) -> str:
     other = invoice.vat_in_tax_currency
     if other is None:
         return ""
-    # F-LIB086 … F-LIB090: exactly four decimals.
+    rate = format(divide(other.rate, Decimal(1), 4), "f")  # F-LIB086 … F-LIB090: exactly four decimals
     return group(
         "TaxExchangeRate",
         leaf("SourceCurrencyCode", invoice.currency),
         leaf("SourceCurrencyBaseRate", "1.0000"),
         leaf("TargetCurrencyCode", other.currency),
-        leaf("TargetCurrencyBaseRate", format(divide(other.rate, Decimal(1), 4), "f")),
-        leaf("CalculationRate", format(divide(other.rate, Decimal(1), 4), "f")),
+        leaf("TargetCurrencyBaseRate", rate),
+        leaf("CalculationRate", rate),
         leaf("MathematicOperatorCode", "multiply"),
         leaf("Date", invoice.issue_date.isoformat()),
     )
@@ -394,9 +394,7 @@ def _line(name: str, quantity_name: str, line: Line, currency: str) -> str:
         group("TaxTotal", amount("TaxAmount", tax, currency), _subtotal(line.net_amount, tax, line.vat, currency)),
         group(
             "Item",
-            leaf("Description", item.description),
-            leaf("Name", item.name),
-            group("SellersItemIdentification", leaf("ID", item.sellers_id)),
+            item_names(item),
             group("StandardItemIdentification", leaf("ID", item.standard_id, schemeID="GTIN", schemeAgencyID="9")),
         ),
         group("Price", price("PriceAmount", net_price(line), currency), leaf("BaseQuantity", "1", unitCode=line.unit)),

@@ -15,7 +15,7 @@ from invoiceapp.domain.money import plain
 from invoiceapp.domain.parties import Address, Contact, Party
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
 
-from .common import billing_reference, embedded
+from .common import billing_reference, embedded, item_names
 from .profiles import Profile
 from .xml import amount, document, group, leaf, price
 
@@ -262,9 +262,7 @@ def _line(name: str, quantity_name: str, line: Line, currency: str) -> str:
         *(_allowance_charge(allowance, currency) for allowance in line.allowances_charges),
         group(
             "Item",
-            leaf("Description", item.description),
-            leaf("Name", item.name),
-            group("SellersItemIdentification", leaf("ID", item.sellers_id)),
+            item_names(item),
             group("StandardItemIdentification", leaf("ID", item.standard_id, schemeID="0160")),
             _category("ClassifiedTaxCategory", line.vat),
         ),

@@ -7,12 +7,11 @@ import re
 import smtplib
 import socket
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import Refused
+from invoiceapp.gateways.base import Deadline, Refused
 
 from .failures import Stage, after_final_dot, before_final_dot, refusal, text_of, while_connecting
 
@@ -24,20 +23,6 @@ FINAL_STEP = 90.0
 
 #: What ``smtplib`` and the socket below it raise.
 _FAILURES = (smtplib.SMTPException, OSError)
-
-
-class Deadline:
-    """A moment on the monotonic clock."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def step(self, most: float = STEP) -> float:
-        """Seconds that the next step may take; raises ``TimeoutError`` where none are left."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the deadline of the delivery has passed")
-        return min(most, left)
 
 
 def tls_context(config: Mapping[str, Any]) -> ssl.SSLContext:

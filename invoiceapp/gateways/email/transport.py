@@ -9,11 +9,11 @@ from typing import Any
 
 from invoiceapp.domain.delivery import Replay
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import CheckStep, Consignment, Receipt, Transport, TransportError
+from invoiceapp.gateways.base import CheckStep, Consignment, Deadline, Receipt, Transport, TransportError, run_steps
 
 from .fields import FIELDS
 from .message import compose, copy_of, message_id, recipient_of, sender_of
-from .session import Deadline, connect, deliver, is_alive, log_in, look_up, reach
+from .session import STEP, connect, deliver, is_alive, log_in, look_up, reach
 
 #: Seconds that the end of a connection may take.
 GOODBYE = 5.0
@@ -45,7 +45,7 @@ class EmailTransport(Transport):
 
     def close(self) -> None:
         """Say goodbye where the server still listens."""
-        if self._smtp is not None and is_alive(self._smtp, Deadline(GOODBYE)):
+        if self._smtp is not None and is_alive(self._smtp, Deadline(GOODBYE, STEP)):
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 self._smtp.quit()
         self._drop()
@@ -58,42 +58,38 @@ class EmailTransport(Transport):
 
     def check(self) -> list[CheckStep]:
         """Name, connection, encryption, login. Sends nothing."""
-        deadline = Deadline(self.DEADLINE)
-        steps = []
+        deadline = Deadline(self.DEADLINE, STEP)
         try:
-            for name, step, done in (
+            return run_steps(
                 (
-                    Text("Find mailserveren", "Find the mail server"),
-                    lambda: look_up(self.config, deadline),
-                    Text("Navnet findes.", "The name exists."),
-                ),
-                (
-                    Text("Forbindelse", "Connection"),
-                    lambda: reach(self.config, deadline),
-                    Text("Serveren svarer.", "The server answers."),
-                ),
-                (
-                    Text("Kryptering", "Encryption"),
-                    lambda: self._connect(deadline),
-                    Text("Certifikat og kryptering er i orden.", "Certificate and encryption are in order."),
-                ),
-                (
-                    Text("Log ind", "Log in"),
-                    lambda: self._log_in(deadline),
-                    Text("Login er i orden.", "The login is in order."),
-                ),
-            ):
-                step()
-                steps.append(CheckStep(name, True, done))
-        except TransportError as error:
-            steps.append(CheckStep(name, False, error.text))
+                    (Text("Find mailserveren", "Find the mail server"), lambda: self._name_exists(deadline)),
+                    (Text("Forbindelse", "Connection"), lambda: self._server_answers(deadline)),
+                    (Text("Kryptering", "Encryption"), lambda: self._is_encrypted(deadline)),
+                    (Text("Log ind", "Log in"), lambda: self._login_works(deadline)),
+                )
+            )
         finally:
             self.close()
-        return steps
+
+    def _name_exists(self, deadline: Deadline) -> Text:
+        look_up(self.config, deadline)
+        return Text("Navnet findes.", "The name exists.")
+
+    def _server_answers(self, deadline: Deadline) -> Text:
+        reach(self.config, deadline)
+        return Text("Serveren svarer.", "The server answers.")
+
+    def _is_encrypted(self, deadline: Deadline) -> Text:
+        self._connect(deadline)
+        return Text("Certifikat og kryptering er i orden.", "Certificate and encryption are in order.")
+
+    def _login_works(self, deadline: Deadline) -> Text:
+        self._log_in(deadline)
+        return Text("Login er i orden.", "The login is in order.")
 
     def send(self, consignment: Consignment) -> Receipt:
         """Hand one mail to the mail server. ``reference`` is the Message-ID."""
-        deadline = Deadline(self.DEADLINE)
+        deadline = Deadline(self.DEADLINE, STEP)
         sender, recipient = sender_of(self.config), recipient_of(consignment, self.config)
         copy, mail = copy_of(self.config), compose(consignment, self.config)
         try:

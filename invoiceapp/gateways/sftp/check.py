@@ -9,11 +9,11 @@ from typing import Any
 import paramiko
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import CheckStep, Refused, TransportError
+from invoiceapp.gateways.base import CheckStep, Deadline, Refused, run_steps
 
 from .failures import while_writing
 from .keys import HostKeyPin
-from .session import Deadline, greet, log_in, open_session, reach
+from .session import greet, log_in, open_session, reach
 
 
 class ConnectionTest:
@@ -27,21 +27,18 @@ class ConnectionTest:
 
     def run(self) -> list[CheckStep]:
         """All steps up to the first that fails; closes the connection."""
-        steps = []
         try:
-            for name, step in (
-                (Text("Find serveren", "Find the server"), self._reach),
-                (Text("Serverens fingeraftryk", "Fingerprint of the server"), self._greet),
-                (Text("Log ind", "Log in"), self._log_in),
-                (Text("Mappen", "The folder"), self._look_at_folder),
-            ):
-                steps.append(CheckStep(name, True, step()))
-        except TransportError as error:
-            steps.append(CheckStep(name, False, error.text))
+            return run_steps(
+                (
+                    (Text("Find serveren", "Find the server"), self._reach),
+                    (Text("Serverens fingeraftryk", "Fingerprint of the server"), self._greet),
+                    (Text("Log ind", "Log in"), self._log_in),
+                    (Text("Mappen", "The folder"), self._look_at_folder),
+                )
+            )
         finally:
             if self._ssh is not None:
                 self._ssh.close()
-        return steps
 
     def _reach(self) -> Text:
         self._connection = reach(self._config, self._deadline)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import socket
 import stat
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import paramiko
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import Refused
+from invoiceapp.gateways.base import Deadline, Refused
 
 from .failures import while_connecting, while_logging_in
 from .keys import HostKeyPin, load_private_key
@@ -25,20 +24,6 @@ _WEAK = {
     "ciphers": ["aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"],
     "macs": ["hmac-md5", "hmac-md5-96"],
 }
-
-
-class Deadline:
-    """A moment on the monotonic clock."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def step(self) -> float:
-        """Seconds that the next step may take; raises ``TimeoutError`` where none are left."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the deadline of the delivery has passed")
-        return min(STEP, left)
 
 
 def reach(config: Mapping[str, Any], deadline: Deadline) -> socket.socket:

@@ -8,14 +8,14 @@ from typing import Any
 
 from invoiceapp.domain.delivery import Replay
 from invoiceapp.domain.findings import Finding, Text, Turn, warning
-from invoiceapp.gateways.base import CheckStep, Consignment, Receipt, Transport, TransportError
+from invoiceapp.gateways.base import CheckStep, Consignment, Deadline, Receipt, Transport, TransportError
 
 from .check import ConnectionTest
 from .failures import name_taken, not_permitted, rename_refused, while_renaming, while_writing
 from .fields import DEFAULT_FILENAME, FIELDS
 from .keys import HostKeyPin
 from .naming import RemoteFile, remote_files
-from .session import Deadline, Session, greet, log_in, open_session, reach
+from .session import STEP, Session, greet, log_in, open_session, reach
 
 Rename = Callable[[str, str, Deadline], None]
 
@@ -81,11 +81,11 @@ class SftpTransport(Transport):
 
     def check(self) -> list[CheckStep]:
         """Server, host key, login, folder. Writes nothing."""
-        return ConnectionTest(self.config, Deadline(self.DEADLINE)).run()
+        return ConnectionTest(self.config, Deadline(self.DEADLINE, STEP)).run()
 
     def send(self, consignment: Consignment) -> Receipt:
         """Upload, confirm the size, rename. ``reference`` is the remote path."""
-        deadline = Deadline(self.DEADLINE)
+        deadline = Deadline(self.DEADLINE, STEP)
         try:
             return self._deliver(remote_files(consignment, self.config), deadline)
         except TransportError:

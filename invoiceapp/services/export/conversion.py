@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import logging
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Update, exists, or_, select, update
+from sqlalchemy import or_, select, update
 
 from invoiceapp.current import config
-from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.invoice import Attachment, Invoice
 from invoiceapp.domain.settings import SettingsInvalid
-from invoiceapp.formats.base import Format
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import (
     Adaptor,
     Customer,
-    Delivery,
     Document,
     ExportRule,
     Gateway,
-    Rendition,
     Stage,
     db,
     new_id,
@@ -42,7 +35,8 @@ from invoiceapp.services.errors import ServiceError, text_dict
 from invoiceapp.sources.base import NotFound, Source, SourceError, UnusableBundle
 
 from . import archive, drawing, events, reasons
-from .rendering import Rendered, broken_settings, filename, render
+from .outbox import Pdf, Work, has_left, keep_blocked, keep_rendition, still_ours
+from .rendering import broken_settings, render
 from .validators import validator
 
 log = logging.getLogger(__name__)
@@ -56,23 +50,6 @@ MOST_TRIES = 4
 #: After this many tries, about four hours, a person is told also of what may mend itself.
 MOST_WAITS = 40
 _PAUSE = timedelta(seconds=45)
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """Everything that one conversion needs, read in one short transaction."""
-
-    document: Document
-    bundle: dict[str, Any]
-    adaptor: Adaptor
-    rule: ExportRule
-    gateway: Gateway
-    token: str
-
-    @property
-    def format(self) -> Format:
-        """The rule's format. Raises ``KeyError`` where this installation does not have it (any more)."""
-        return formats()[self.rule.format]
 
 
 def claim(limit: int = BATCH) -> list[tuple[str, str]]:
@@ -118,16 +95,7 @@ def _give_back(claimed: Iterable[tuple[str, str]]) -> None:
     """Let others take what was not begun."""
     with transaction() as session:
         for document_id, token in claimed:
-            session.execute(_still_ours(document_id, token).values(lease_until=None, lease_token=None))
-
-
-def _still_ours(document_id: str, token: str) -> Update:
-    """An update that changes nothing once somebody else has the document."""
-    return (
-        update(Document)
-        .where(Document.id == document_id, Document.lease_token == token, Document.stage == Stage.QUEUED)
-        .execution_options(synchronize_session=False)
-    )
+            session.execute(still_ours(document_id, token).values(lease_until=None, lease_token=None))
 
 
 def _convert_safely(document_id: str, token: str, opened: dict[str, Source], stack: ExitStack) -> None:
@@ -142,11 +110,11 @@ def _convert_safely(document_id: str, token: str, opened: dict[str, Source], sta
         db.session.rollback()
 
 
-def _convert_or_explain(work: _Work, opened: dict[str, Source], stack: ExitStack) -> None:
+def _convert_or_explain(work: Work, opened: dict[str, Source], stack: ExitStack) -> None:
     try:
         if work.document.tries > MOST_WAITS:
             # No error was ever caught: it takes its worker down.
-            _keep_blocked(work, [reasons.INTERNAL], None)
+            keep_blocked(work, [reasons.INTERNAL], None)
             return
         if work.adaptor.id not in opened:
             opened[work.adaptor.id] = stack.enter_context(sources.open_source(work.adaptor))
@@ -163,17 +131,17 @@ def _convert_or_explain(work: _Work, opened: dict[str, Source], stack: ExitStack
         _wait_or_block(work, reasons.UNEXPECTED, MOST_TRIES, reasons.INTERNAL)
 
 
-def _load(document_id: str, token: str) -> _Work | None:
+def _load(document_id: str, token: str) -> Work | None:
     """The work, its lease renewed and its try counted.
 
     None where the document is no longer ours, was sent already, or its customer was deactivated meanwhile.
     """
     with transaction() as session:
-        begun = _still_ours(document_id, token).values(lease_until=utcnow() + LEASE, tries=Document.tries + 1)
+        begun = still_ours(document_id, token).values(lease_until=utcnow() + LEASE, tries=Document.tries + 1)
         if not changed(session.execute(begun)):
             return None
         document = session.get_one(Document, document_id, populate_existing=True)
-        if _has_left(document_id):
+        if has_left(document_id):
             document.stage, document.lease_until, document.lease_token = Stage.CONVERTED, None, None
             return None
         rule = session.scalar(
@@ -190,28 +158,22 @@ def _load(document_id: str, token: str) -> _Work | None:
             return None
         adaptor = session.get_one(Adaptor, document.adaptor_id)
         gateway = session.get_one(Gateway, rule.gateway_id)
-        work = _Work(document, document.bundle, adaptor, rule, gateway, token)
+        work = Work(document, document.bundle, adaptor, rule, gateway, token)
         # Left to themselves, reading them later would open a transaction, and keep it open while the source is asked.
         for row in (document, adaptor, rule, gateway):
             session.expunge(row)
         return work
 
 
-def _has_left(document_id: str) -> bool:
-    """Whether a delivery exists beside which no second one may be made. Inside the caller's transaction."""
-    found = exists().where(Delivery.document_id == document_id, Delivery.state.in_(EXCLUSIVE - {DeliveryState.BLOCKED}))
-    return bool(db.session.scalar(select(found)))
-
-
-def _convert(work: _Work, source: Source) -> None:
+def _convert(work: Work, source: Source) -> None:
     """Convert and keep the result. Raises ``UnusableBundle``, ``CannotDraw``, ``SourceError``, ``ServiceError``."""
     if work.rule.format not in formats():
-        _keep_blocked(work, [reasons.unknown_format(work.rule.format)], None)
+        keep_blocked(work, [reasons.unknown_format(work.rule.format)], None)
         return
     try:
         settings = resolve(work.adaptor.settings, work.rule.settings)
     except SettingsInvalid as error:
-        _keep_blocked(work, broken_settings(error.errors), None)
+        keep_blocked(work, broken_settings(error.errors), None)
         return
     own_pdf = _source_pdf(work, source)
     attachments = (_attachment(work.document, own_pdf),) if settings.general.embed_pdf and own_pdf else ()
@@ -227,10 +189,10 @@ def _convert(work: _Work, source: Source) -> None:
         )  # fmt: skip
     pdf = _keep_pdf(own_pdf, rendered.invoice)
     if rendered.content is None or rendered.invoice is None:
-        _keep_blocked(work, list(rendered.findings), pdf)
+        keep_blocked(work, list(rendered.findings), pdf)
         return
     sha256 = archive.store(rendered.content)
-    _keep_rendition(work, rendered, rendered.invoice, sha256, len(rendered.content), pdf)
+    keep_rendition(work, rendered, rendered.invoice, sha256, len(rendered.content), pdf)
 
 
 def _attachment(document: Document, pdf: bytes) -> Attachment:
@@ -243,7 +205,7 @@ def _attachment(document: Document, pdf: bytes) -> Attachment:
     )
 
 
-def _source_pdf(work: _Work, source: Source) -> bytes | None:
+def _source_pdf(work: Work, source: Source) -> bytes | None:
     """The source's PDF. A source that cannot answer now is asked again later, but not for ever."""
     if work.document.pdf_sha256 and not work.document.pdf_is_own:
         try:
@@ -261,162 +223,35 @@ def _source_pdf(work: _Work, source: Source) -> bytes | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Pdf:
-    """The PDF to show and to send along: the source's own, else one that we draw."""
-
-    sha256: str
-    is_own: bool
-
-
-def _keep_pdf(from_source: bytes | None, invoice: Invoice | None) -> _Pdf | None:
+def _keep_pdf(from_source: bytes | None, invoice: Invoice | None) -> Pdf | None:
     """Store the PDF; None where the source has none and nothing can be drawn: it only goes along."""
     if from_source is not None:
-        return _Pdf(archive.store(from_source), is_own=False)
+        return Pdf(archive.store(from_source), is_own=False)
     if invoice is None:
         return None
     try:
-        return _Pdf(archive.store(drawing.draw(invoice)), is_own=True)
+        return Pdf(archive.store(drawing.draw(invoice)), is_own=True)
     except drawing.CannotDraw as error:
         log.warning("document %s goes on without a PDF: %s", invoice.number, error)
         return None
 
 
-def idempotency_key(work: _Work, sha256: str) -> str:
-    """The key that never changes between attempts; every wire id derives from it.
-
-    The same records in the same format to the same gateway give the same key,
-    so that even a lost database row cannot make the partner see two.
-    """
-    document = work.document
-    parts = (
-        document.subscription_id, document.adaptor_id, document.source_id, document.bundle_sha256,
-        work.rule.format, work.gateway.id, sha256,
-    )  # fmt: skip
-    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
-    return base64.b32encode(digest[:20]).decode("ascii").lower()
-
-
-def _finish_document(work: _Work, pdf: _Pdf | None) -> bool:
-    """Move the document on; False where it is not ours any more, or needs no delivery. Locks its row."""
-    values: dict[str, Any] = {
-        "stage": Stage.CONVERTED, "lease_until": None, "lease_token": None, "error": None, "customer_id": work.rule.customer_id,
-    }  # fmt: skip
-    if pdf is not None:
-        values |= {"pdf_sha256": pdf.sha256, "pdf_is_own": pdf.is_own}
-    result = db.session.execute(_still_ours(work.document.id, work.token).values(**values))
-    return changed(result) and not _has_left(work.document.id)
-
-
-def _delivery(work: _Work) -> Delivery:
-    """The blocked delivery of this document and gateway, or a new one."""
-    existing = db.session.scalar(
-        select(Delivery).where(
-            Delivery.document_id == work.document.id,
-            Delivery.gateway_id == work.gateway.id,
-            Delivery.state == DeliveryState.BLOCKED,
-        )
-    )
-    if existing is not None:
-        existing.fence += 1
-        return existing
-    # The customer may have been moved to another gateway while the document was blocked for the old one.
-    db.session.execute(
-        update(Delivery)
-        .where(Delivery.document_id == work.document.id, Delivery.state == DeliveryState.BLOCKED)
-        .values(state=DeliveryState.SUPERSEDED, finished_at=utcnow())
-    )
-    delivery = Delivery(
-        subscription_id=work.document.subscription_id,
-        adaptor_id=work.document.adaptor_id,
-        document_id=work.document.id,
-        gateway_id=work.gateway.id,
-        state=DeliveryState.BLOCKED,
-        idem_key="",
-    )
-    db.session.add(delivery)
-    return delivery
-
-
-def _describe(delivery: Delivery, work: _Work, findings: list[Finding]) -> None:
-    delivery.format, delivery.transport = work.rule.format, work.gateway.kind
-    delivery.run_id = work.document.run_id
-    delivery.findings = [finding.to_dict() for finding in findings]
-
-
-def _keep_blocked(work: _Work, findings: list[Finding], pdf: _Pdf | None) -> None:
-    with transaction() as session:
-        if not _finish_document(work, pdf):
-            return
-        delivery = _delivery(work)
-        _describe(delivery, work, findings)
-        delivery.state, delivery.next_at = DeliveryState.BLOCKED, None
-        session.flush()
-        events.of_delivery("blocked", delivery, rules=[finding.rule for finding in findings if finding.is_fatal])
-
-
-def _keep_rendition(
-    work: _Work, rendered: Rendered, invoice: Invoice, sha256: str, size: int, pdf: _Pdf | None
-) -> None:
-    """Bytes, hash and outbox row in one transaction: what was validated is what will be sent."""
-    with transaction() as session:
-        if not _finish_document(work, pdf):
-            return
-        rendition = _rendition(work, rendered, invoice, sha256, size)
-        session.add(rendition)
-        delivery = _delivery(work)
-        _describe(delivery, work, list(rendered.findings))
-        delivery.rendition_id = rendition.id
-        delivery.idem_key = idempotency_key(work, sha256)
-        delivery.state = DeliveryState.PENDING if rendered.may_leave else DeliveryState.BLOCKED
-        delivery.next_at = utcnow() if rendered.may_leave else None
-        session.flush()
-        events.of_delivery("converted", delivery, format=work.format.id, size=size, sha256=sha256)
-        rules = [f"{rule_set.name} {rule_set.version}" for rule_set in rendered.report.rule_sets]
-        if rendered.may_leave:
-            events.of_delivery("validated", delivery, rules=rules)
-        else:
-            events.of_delivery("blocked", delivery, rules=[f.rule for f in rendered.findings if f.is_fatal])
-
-
-def _rendition(work: _Work, rendered: Rendered, invoice: Invoice, sha256: str, size: int) -> Rendition:
-    sender, receiver = invoice.seller.endpoint, invoice.buyer.endpoint
-    return Rendition(
-        id=new_id(),
-        subscription_id=work.document.subscription_id,
-        document_id=work.document.id,
-        format=work.format.id,
-        sha256=sha256,
-        size=size,
-        media_type=work.format.media_type,
-        filename=filename(invoice, work.format),
-        sender=str(sender) if sender else None,
-        receiver=str(receiver) if receiver else None,
-        rule_sets=[
-            {"name": rule_set.name, "version": rule_set.version, "sha256": rule_set.sha256}
-            for rule_set in rendered.report.rule_sets
-        ],
-        missing_rule_sets=list(rendered.report.missing),
-        findings=[finding.to_dict() for finding in rendered.findings],
-    )
-
-
-def _release(work: _Work, **values: Any) -> bool:
+def _release(work: Work, **values: Any) -> bool:
     """Give the document back with new values, if it is still ours."""
     with transaction() as session:
-        return changed(session.execute(_still_ours(work.document.id, work.token).values(lease_token=None, **values)))
+        return changed(session.execute(still_ours(work.document.id, work.token).values(lease_token=None, **values)))
 
 
-def _set_aside(work: _Work, text: Text) -> None:
+def _set_aside(work: Work, text: Text) -> None:
     if _release(work, stage=Stage.UNUSABLE, lease_until=None, error=text_dict(text)):
         with transaction():
             events.of_document("unusable", work.document, **text_dict(text))
 
 
-def _wait_or_block(work: _Work, reason: Text, most: int, finding: Finding) -> None:
+def _wait_or_block(work: Work, reason: Text, most: int, finding: Finding) -> None:
     """Keep its place and try again later; after ``most`` tries block it, so that a person is told."""
     if work.document.tries < most:
         pause = _PAUSE * min(work.document.tries, 10)
         _release(work, lease_until=utcnow() + pause, error=text_dict(reason))
     else:
-        _keep_blocked(work, [finding], None)
+        keep_blocked(work, [finding], None)

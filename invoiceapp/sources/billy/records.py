@@ -46,9 +46,8 @@ _ID = r"[A-Za-z0-9_-]{1,64}"
 
 
 def text(record: Record, name: str) -> str | None:
-    """A text on one line, also where Billy sent a whole number (old invoice numbers); None where empty."""
-    value = record.get(name)
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else clean(value)
+    """A property as text on one line; None where it is empty."""
+    return clean(record.get(name))
 
 
 def identity(record: Record) -> str:

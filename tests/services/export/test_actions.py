@@ -11,7 +11,7 @@ from invoiceapp.domain.delivery import ARRIVED, IN_PROGRESS, DeliveryState
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Delivery, Document, Event, Receipt, Stage, db
 from invoiceapp.services.errors import Conflict, ServiceError
-from invoiceapp.services.export import actions, conversion, delivery
+from invoiceapp.services.export import actions, delivery, outbox
 from invoiceapp.sources.base import SourceUnavailable
 
 S = DeliveryState
@@ -275,7 +275,7 @@ def test_a_conversion_that_ends_while_a_document_is_built_anew_does_not_send_the
 
     def worker() -> None:
         with app.app_context():
-            finished = conversion._still_ours(key, "worker").values(stage=Stage.CONVERTED, lease_token=None)
+            finished = outbox.still_ours(key, "worker").values(stage=Stage.CONVERTED, lease_token=None)
             outcome.append(db.session.execute(finished).rowcount)
             db.session.commit()
             db.session.remove()
