@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from redis.exceptions import RedisError
 from sqlalchemy import func, select
+from support.valkey import Valkey
 
 from invoiceapp.config import Config
 from invoiceapp.demo.billy.company import demo_company
@@ -38,7 +38,6 @@ from invoiceapp.models import (
 from invoiceapp.services.configuration import rules, sources
 from invoiceapp.services.daily.tick import tick
 from invoiceapp.services.export import runs
-from invoiceapp.supervisor import valkey_binary
 
 from .conftest import ROOT, expire_leases, make_all_due, twice_active
 
@@ -59,36 +58,11 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = 60) -> Non
 @pytest.fixture
 def redis(config: Config, tmp_path: Path) -> Iterator[Redis]:
     """A real server on the address that the app has."""
-    binary = valkey_binary()
-    if binary is None:
-        pytest.skip("needs Valkey or Redis")
-    socket = config.redis_url.removeprefix("unix://")
-    command = [
-        binary,
-        "--port",
-        "0",
-        "--unixsocket",
-        socket,
-        "--dir",
-        str(tmp_path),
-        "--save",
-        "",
-        "--loglevel",
-        "warning",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        connection = Redis.from_url(config.redis_url)
-
-        def answers() -> bool:
-            try:
-                return bool(connection.ping())
-            except RedisError:
-                return False
-
-        wait_until(answers, "Valkey does not start", 10)
+    server = Valkey(config.redis_url, tmp_path)
+    server.start()
+    with Redis.from_url(config.redis_url) as connection:
         yield connection
-        connection.close()
-        process.terminate()
+    server.stop()
 
 
 @pytest.fixture
