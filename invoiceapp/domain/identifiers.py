@@ -76,6 +76,11 @@ def is_valid_gln(text: str) -> bool:
     return re.fullmatch(r"[0-9]{13}", text) is not None and int(text[-1]) == _mod10_weighted(text[:-1])
 
 
+def is_valid_gtin(text: str) -> bool:
+    """Trade item number: 8, 12, 13 or 14 digits with GS1 check digit."""
+    return re.fullmatch(r"[0-9]{8}|[0-9]{12,14}", text) is not None and int(text[-1]) == _mod10_weighted(text[:-1])
+
+
 def is_valid_iban(text: str) -> bool:
     """ISO 13616: country, two check digits, modulus 97."""
     bare = digits(text).upper()

@@ -11,8 +11,9 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from .identifiers import Participant
 from .money import ZERO
-from .parties import Address, Party
+from .parties import Address, Party, Payee
 from .tax import VatBreakdown, VatClass
 
 
@@ -61,11 +62,23 @@ class AllowanceCharge:
     """BT-94, BT-101; only together with ``base`` (PEPPOL-EN16931-R041)"""
     base: Decimal | None = None
     """BT-93, BT-100"""
+    reason_code: str | None = None
+    """UNCL 5189 for allowances, UNCL 7161 for charges (BT-98, BT-105, BT-140, BT-145)"""
 
     @property
     def signed(self) -> Decimal:
         """What it adds to the net amount."""
         return self.amount if self.is_charge else -self.amount
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What kind of thing an item is, by a public list (BT-158)."""
+
+    code: str
+    list_id: str
+    """UNCL 7143; ``TST`` is UNSPSC"""
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,10 @@ class Item:
     """BT-155"""
     standard_id: str | None = None
     """GTIN (BT-157)"""
+    buyers_id: str | None = None
+    """BT-156"""
+    classifications: tuple[Classification, ...] = ()
+    """BT-158"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +112,7 @@ class Line:
     net_amount: Decimal
     """BT-131, after line allowances and charges"""
     price: Decimal
-    """Net price of one unit (BT-146); never negative (BR-27)"""
+    """Net price of ``base_quantity`` units (BT-146); never negative (BR-27)"""
     vat: VatClass
     """BG-30"""
     item: Item
@@ -106,6 +123,11 @@ class Line:
     accounting_cost: str | None = None
     """BT-133"""
     allowances_charges: tuple[AllowanceCharge, ...] = ()
+    """BG-27, BG-28"""
+    period: Period | None = None
+    """BG-26"""
+    base_quantity: Decimal = Decimal(1)
+    """BT-149; above zero (PEPPOL-EN16931-R121), in ``unit``"""
 
 
 class PaymentMeansCode(StrEnum):
@@ -119,6 +141,7 @@ class PaymentMeansCode(StrEnum):
     DIRECT_DEBIT = "49"
     GIRO = "50"
     SEPA = "58"
+    SEPA_DIRECT_DEBIT = "59"
     FIK = "93"
     NEMKONTO = "97"
 
@@ -129,13 +152,22 @@ class PaymentMeans:
 
     code: PaymentMeansCode
     payment_id: str | None = None
-    """Remittance information (BT-83); for FIK ``71#`` and 15 digits"""
+    """Remittance information (BT-83); FIK and giro write kind and reference: ``71#`` and 15 digits, ``73#``,
+    ``75#`` and 16 digits, ``01#``, ``04#`` and 16 digits, ``15#`` and 16 digits"""
     account: str | None = None
-    """Account number, IBAN or FIK creditor (BT-84)"""
+    """Account number, IBAN, FIK creditor or giro account (BT-84)"""
     branch: str | None = None
     """Danish registration number, 4 digits, or BIC (BT-86)"""
     account_name: str | None = None
     """BT-85"""
+    card_number: str | None = None
+    """Last digits of the card that has paid (BT-87); never the whole number"""
+    card_network: str | None = None
+    """``VISA``, ``DK`` …"""
+    mandate: str | None = None
+    """The payer's agreement to direct debit (BT-89)"""
+    payer_account: str | None = None
+    """The account that is debited (BT-91)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +178,10 @@ class Delivery:
     """BT-72"""
     address: Address | None = None
     """BG-15"""
+    name: str | None = None
+    """Who receives the goods (BT-70)"""
+    location: Participant | None = None
+    """Where, by number; mostly a GLN (BT-71)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +265,8 @@ class Invoice:
     """BT-13"""
     sales_order_reference: str | None = None
     """BT-14"""
+    despatch_reference: str | None = None
+    """Delivery note (BT-16)"""
     contract_reference: str | None = None
     """BT-12"""
     project_reference: str | None = None
@@ -239,6 +277,8 @@ class Invoice:
     """BG-14"""
     preceding: tuple[DocumentReference, ...] = ()
     """BG-3"""
+    payee: Payee | None = None
+    """BG-10; only where it is not the seller (factoring)"""
     delivery: Delivery | None = None
     """BG-13"""
     payment: tuple[PaymentMeans, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .identifiers import Participant
+from .identifiers import GLN, Participant
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,28 @@ class Party:
     """BT-31, BT-48, with country prefix"""
     address: Address = field(default_factory=Address)
     contact: Contact = field(default_factory=Contact)
+    identifiers: tuple[Participant, ...] = ()
+    """Other numbers of the party, mostly its GLN (BT-29, BT-46)"""
+    legal_form: str | None = None
+    """Share capital and the like (BT-33); of the seller only"""
 
     @property
     def is_danish(self) -> bool:
         """Whether the Danish rules (DK-R-*) look at this party."""
         return self.address.country == "DK"
+
+    @property
+    def gln(self) -> str | None:
+        """The party's GLN, from its electronic address or its other numbers."""
+        numbers = ((self.endpoint,) if self.endpoint else ()) + self.identifiers
+        return next((number.value for number in numbers if number.scheme == GLN), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """Who is to be paid instead of the seller (BG-10)."""
+
+    name: str
+    """BT-59"""
+    legal_id: str | None = None
+    """BT-61; the 8 digits of a CVR number"""

@@ -34,6 +34,49 @@ class GeneralSettings:
     )
     note: str | None = _setting("Fast tekst på alle dokumenter", "Fixed text on all documents", term="BT-22")
     payment_terms: str | None = _setting("Betalingsbetingelser", "Payment terms", term="BT-20")
+    attachment_budget: int = _setting(
+        "Største samlede bilag (MB)",
+        "Largest attachments together (MB)",
+        FieldType.INTEGER,
+        default=5,
+        smallest=1,
+        largest=30,
+        term="BG-24",
+        help=Text(
+            "En større PDF sendes ikke med i e-fakturaen; det står på dokumentet.",
+            "A larger PDF is left out of the e-invoice; the document says so.",
+        ),
+    )
+    invoicing_period: str = _setting(
+        "Faktureringsperiode",
+        "Invoicing period",
+        FieldType.CHOICE,
+        default="none",
+        choices=(
+            ("none", Text("Ingen", "None")),
+            ("month", Text("Fakturadatoens måned", "The month of the invoice date")),
+            ("previous-month", Text("Måneden før fakturadatoen", "The month before the invoice date")),
+        ),
+        term="BG-14",
+    )
+    delivery_date: str = _setting(
+        "Leveringsdato",
+        "Delivery date",
+        FieldType.CHOICE,
+        default="none",
+        choices=(
+            ("none", Text("Ingen, medmindre den kræves", "None, unless it is required")),
+            ("issue-date", Text("Fakturadatoen", "The invoice date")),
+        ),
+        term="BT-72",
+    )
+    product_number_is_gtin: bool = _setting(
+        "Varenumre i regnskabet er stregkoder (GTIN/EAN)",
+        "Product numbers in the books are bar codes (GTIN/EAN)",
+        FieldType.BOOLEAN,
+        default=False,
+        term="BT-157",
+    )
     rounding_limit: Decimal = _setting(
         "Største øreafrunding",
         "Largest rounding amount",
@@ -62,6 +105,37 @@ class SupplierSettings:
     contact_name: str | None = _setting("Kontaktperson", "Contact person", term="BT-41")
     phone: str | None = _setting("Telefon", "Telephone", term="BT-42")
     email: str | None = _setting("E-mail", "E-mail", FieldType.EMAIL, term="BT-43")
+    gln: str | None = _setting(
+        "Virksomhedens eget EAN/GLN-nummer",
+        "The company's own EAN/GLN number",
+        term="BT-29",
+        pattern=r"\d{13}",
+        help=Text("13 cifre; kræves af EDIFACT.", "13 digits; EDIFACT demands it."),
+    )
+    legal_form: str | None = _setting("Selskabsoplysninger", "Company form and capital", term="BT-33")
+    payment_method: str = _setting(
+        "Betalingsmåde",
+        "Way to pay",
+        FieldType.CHOICE,
+        default="auto",
+        choices=(
+            ("auto", Text("Den der passer bedst til kunden", "What suits the customer best")),
+            ("bank", Text("Dansk konto (42)", "Danish account (42)")),
+            ("iban", Text("IBAN (58)", "IBAN (58)")),
+            ("fik-71", Text("FIK 71", "FIK 71")),
+            ("fik-73", Text("FIK 73", "FIK 73")),
+            ("fik-75", Text("FIK 75", "FIK 75")),
+            ("giro-01", Text("Giro 01", "Giro 01")),
+            ("giro-04", Text("Giro 04", "Giro 04")),
+            ("giro-15", Text("Giro 15", "Giro 15")),
+            ("direct-debit", Text("Betalingsservice (49)", "Direct debit (49)")),
+            ("sepa-direct-debit", Text("SEPA-opkrævning (59)", "SEPA direct debit (59)")),
+            ("card", Text("Betalt med kort (48)", "Paid by card (48)")),
+            ("nemkonto", Text("NemKonto (97)", "NemKonto (97)")),
+            ("none", Text("Ingen (1)", "None (1)")),
+        ),
+        term="BT-81",
+    )
     bank_registration: str | None = _setting(
         "Registreringsnummer",
         "Bank registration number",
@@ -87,6 +161,23 @@ class SupplierSettings:
             "Otte cifre fra banken; giver betalingskode 71.", "Eight digits from the bank; gives payment code 71."
         ),
     )
+    giro_account: str | None = _setting(
+        "Girokonto",
+        "Giro account",
+        term="BT-84",
+        pattern=r"\d{7,8}",
+        help=Text("Syv eller otte cifre.", "Seven or eight digits."),
+    )
+    payee_name: str | None = _setting(
+        "Betalingsmodtager, når det ikke er jer (factoring)", "Payee, where it is not you (factoring)", term="BT-59"
+    )
+    payee_cvr: str | None = _setting(
+        "Betalingsmodtagerens CVR-nummer",
+        "The payee's CVR number",
+        term="BT-61",
+        pattern=r"\d{8}",
+        help=Text("Otte cifre.", "Eight digits."),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +196,14 @@ class CustomerSettings:
     )
     accounting_cost: str | None = _setting("Kontostreng", "Accounting cost", term="BT-19")
     contract_reference: str | None = _setting("Kontraktnummer", "Contract number", term="BT-12")
+    project_reference: str | None = _setting("Projektnummer", "Project number", term="BT-11")
+    unspsc: str | None = _setting(
+        "UNSPSC-kode på alle linjer",
+        "UNSPSC code on all lines",
+        term="BT-158",
+        pattern=r"\d{8}",
+        help=Text("Otte cifre.", "Eight digits."),
+    )
     name: str | None = _setting("Navn", "Name", term="BT-44")
     street: str | None = _setting("Gade og nummer", "Street and number", term="BT-50")
     postal_code: str | None = _setting("Postnummer", "Postal code", term="BT-53")
@@ -119,6 +218,43 @@ class CustomerSettings:
     vat_number: str | None = _setting("Momsnummer", "VAT number", term="BT-48", pattern=r"[A-Z]{2}[A-Za-z0-9]{2,13}")
     contact_name: str | None = _setting("Kontaktperson", "Contact person", term="BT-56")
     email: str | None = _setting("E-mail", "E-mail", FieldType.EMAIL, term="BT-58")
+    gln: str | None = _setting(
+        "Kundens EAN/GLN-nummer, når adressen er en anden",
+        "The customer's EAN/GLN number, where the address is another",
+        term="BT-46",
+        pattern=r"\d{13}",
+        help=Text("13 cifre.", "13 digits."),
+    )
+    delivery_name: str | None = _setting("Leveres til: navn", "Delivered to: name", term="BT-70")
+    delivery_gln: str | None = _setting(
+        "Leveres til: EAN/GLN-nummer",
+        "Delivered to: EAN/GLN number",
+        term="BT-71",
+        pattern=r"\d{13}",
+        help=Text("13 cifre.", "13 digits."),
+    )
+    delivery_street: str | None = _setting("Leveres til: gade", "Delivered to: street", term="BT-75")
+    delivery_postal_code: str | None = _setting("Leveres til: postnummer", "Delivered to: postal code", term="BT-78")
+    delivery_city: str | None = _setting("Leveres til: by", "Delivered to: city", term="BT-77")
+    delivery_country: str | None = _setting(
+        "Leveres til: land",
+        "Delivered to: country",
+        term="BT-80",
+        pattern=r"[A-Z]{2}",
+        help=Text("To bogstaver, f.eks. DK.", "Two letters, for example DK."),
+    )
+    mandate: str | None = _setting(
+        "Betalingsaftale (Betalingsservice eller SEPA)", "Direct-debit agreement", term="BT-89"
+    )
+    payer_account: str | None = _setting("Kontoen der trækkes fra", "The account that is debited", term="BT-91")
+    card_number: str | None = _setting(
+        "Kortets sidste cifre",
+        "Last digits of the card",
+        term="BT-87",
+        pattern=r"\d{4,6}",
+        help=Text("Fire til seks cifre; aldrig hele kortnummeret.", "Four to six digits; never the whole number."),
+    )
+    card_network: str | None = _setting("Korttype", "Card network", term="BT-87")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +275,8 @@ class Settings:
     customer: CustomerSettings = field(default_factory=CustomerSettings)
     vat: Mapping[str, VatChoice] = field(default_factory=dict)
     """By the id of the tax rate"""
+    formats: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Options by the id of the output format, as typed; ``formats/base.py`` reads them by what the format declares"""
 
 
 GROUPS: dict[str, type[GeneralSettings] | type[SupplierSettings] | type[CustomerSettings]] = {
@@ -209,13 +347,32 @@ def _vat_choice(stored: object) -> VatChoice:
     )
 
 
+def _format_options(stored: object, errors: dict[str, Text]) -> dict[str, dict[str, str]]:
+    """Options by format; numbers and booleans as people type them."""
+    if not isinstance(stored, Mapping) or not all(isinstance(options, Mapping) for options in stored.values()):
+        errors["formats"] = Text("Skal være objekter efter formatets navn.", "Must be objects by the format's name.")
+        return {}
+    return {
+        str(format_id): {str(name): _typed(value) for name, value in options.items() if value is not None}
+        for format_id, options in stored.items()
+    }
+
+
+def _typed(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def settings_from(data: Mapping[str, Any]) -> Settings:
-    """Settings from their JSON form: groups ``general``, ``supplier``, ``customer``, ``vat``.
+    """Settings from their JSON form: groups ``general``, ``supplier``, ``customer``, ``vat``, ``formats``.
 
     Raises ``SettingsInvalid`` naming every value that cannot be used and every
     name that no setting has.
     """
-    errors = {name: Text("Ukendt indstilling.", "Unknown setting.") for name in data if name not in (*GROUPS, "vat")}
+    errors = {
+        name: Text("Ukendt indstilling.", "Unknown setting.")
+        for name in data
+        if name not in (*GROUPS, "vat", "formats")
+    }
     groups: dict[str, Any] = {}
     for group, holder in GROUPS.items():
         stored = data.get(group) or {}
@@ -244,6 +401,7 @@ def settings_from(data: Mapping[str, Any]) -> Settings:
             vat[str(rate_id)] = _vat_choice(stored)
         except FieldInvalid as error:
             errors[f"vat.{rate_id}"] = error.text
+    options = _format_options(data.get("formats") or {}, errors)
     if errors:
         raise SettingsInvalid(errors)
-    return Settings(vat=vat, **groups)
+    return Settings(vat=vat, formats=options, **groups)

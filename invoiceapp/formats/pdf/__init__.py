@@ -12,8 +12,9 @@ FORMATS = (
         label=Text("PDF", "PDF"),
         media_type="application/pdf",
         extension="pdf",
-        write=write,
-        check=check_readable,
-        schemas={},
+        writer=write,
+        encoding=None,
+        draws=True,
+        checker=check_readable,
     ),
 )

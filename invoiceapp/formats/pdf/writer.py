@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from invoiceapp.domain.invoice import Invoice
 from invoiceapp.domain.money import danish, plain
+from invoiceapp.formats.base import Parameters
 
 #: Cost grows with table rows (a second for five pages); beyond this the rest is summed up in a note.
 MOST_LINES = 500
@@ -50,7 +51,12 @@ def _weasyprint() -> Any:
     return weasyprint
 
 
-def write(invoice: Invoice) -> bytes:
+def write(invoice: Invoice, parameters: Parameters) -> bytes:
+    """The invoice as PDF bytes; it has no options. Raises ``PdfEngineMissing``."""
+    return render(invoice)
+
+
+def render(invoice: Invoice) -> bytes:
     """The invoice as PDF bytes. Raises ``PdfEngineMissing``.
 
     The document date stands in for the time of making, so that the same

@@ -26,8 +26,8 @@ FORMATS = (
         label=Text("Peppol BIS Billing 3", "Peppol BIS Billing 3"),
         media_type="application/xml",
         extension="xml",
-        write=partial(peppol.write, profile=PEPPOL_BIS_3),
-        check=check_peppol,
+        writer=partial(peppol.write, profile=PEPPOL_BIS_3),
+        checker=check_peppol,
         schemas=_schemas(invoice=_PEPPOL_RULES, credit_note=_PEPPOL_RULES),
     ),
     Format(
@@ -35,8 +35,8 @@ FORMATS = (
         label=Text("OIOUBL 2.1 (NemHandel)", "OIOUBL 2.1 (NemHandel)"),
         media_type="application/xml",
         extension="xml",
-        write=partial(oioubl.write, profile=OIOUBL_2_1),
-        check=check_oioubl,
+        writer=partial(oioubl.write, profile=OIOUBL_2_1),
+        checker=check_oioubl,
         schemas=_schemas(invoice=("oioubl-invoice",), credit_note=("oioubl-credit-note",)),
     ),
 )

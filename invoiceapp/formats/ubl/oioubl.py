@@ -26,6 +26,7 @@ from invoiceapp.domain.money import HUNDRED, ZERO, divide, fixed2, multiply, pla
 from invoiceapp.domain.parties import Address, Contact, Party
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
 from invoiceapp.domain.totals import vat_amount
+from invoiceapp.formats.base import Parameters
 
 from .common import billing_reference, embedded, item_names
 from .profiles import Profile
@@ -47,7 +48,7 @@ _ENDPOINT_SCHEMES = {GLN: "GLN", CVR: "DK:CVR", SE: "DK:SE", P_NUMBER: "DK:P"}
 _NAMESPACE = uuid.UUID("6f8a5b0e-5f0c-5b1c-9d0e-0c1d0a6f7e21")
 
 
-def write(invoice: Invoice, profile: Profile) -> bytes:
+def write(invoice: Invoice, parameters: Parameters, *, profile: Profile) -> bytes:
     """The invoice or credit note as UTF-8 XML."""
     root = "CreditNote" if invoice.is_credit_note else "Invoice"
     return document(root, _head(invoice, profile), _references(invoice), _body(invoice), _lines(invoice))

@@ -14,6 +14,7 @@ from invoiceapp.domain.invoice import (
 from invoiceapp.domain.money import plain
 from invoiceapp.domain.parties import Address, Contact, Party
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
+from invoiceapp.formats.base import Parameters
 
 from .common import billing_reference, embedded, item_names
 from .profiles import Profile
@@ -22,7 +23,7 @@ from .xml import amount, document, group, leaf, price
 _VAT_SCHEME = group("TaxScheme", leaf("ID", "VAT"))
 
 
-def write(invoice: Invoice, profile: Profile) -> bytes:
+def write(invoice: Invoice, parameters: Parameters, *, profile: Profile) -> bytes:
     """The invoice or credit note as UTF-8 XML."""
     if invoice.is_credit_note:
         return document("CreditNote", *_credit_note(invoice, profile))

@@ -17,6 +17,7 @@ from invoiceapp.domain.invoice import Invoice
 from invoiceapp.domain.money import ZERO
 from invoiceapp.domain.parties import Party
 from invoiceapp.domain.tax import VatCategory
+from invoiceapp.formats.base import Parameters
 
 Check = Callable[[Invoice], Iterator[Finding]]
 
@@ -276,16 +277,16 @@ def _run(checks: tuple[Check, ...], invoice: Invoice) -> list[Finding]:
     return list(chain.from_iterable(check(invoice) for check in checks))
 
 
-def check_peppol(invoice: Invoice) -> list[Finding]:
+def check_peppol(invoice: Invoice, parameters: Parameters) -> list[Finding]:
     """What Peppol BIS Billing 3 receivers would refuse."""
     return _run(_PEPPOL, invoice)
 
 
-def check_oioubl(invoice: Invoice) -> list[Finding]:
+def check_oioubl(invoice: Invoice, parameters: Parameters) -> list[Finding]:
     """What OIOUBL 2.1 receivers would refuse."""
     return _run(_OIOUBL, invoice)
 
 
-def check_readable(invoice: Invoice) -> list[Finding]:
+def check_readable(invoice: Invoice, parameters: Parameters) -> list[Finding]:
     """What even a person could not use: for formats without electronic addresses."""
     return _run(_COMMON, invoice)

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from lxml import etree
 
-from invoiceapp.domain.findings import Finding, Severity, Text, Turn
+from invoiceapp.domain.findings import Finding, Severity
+
+from . import book
 
 _SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 #: Severity is the first letter of an OIOUBL rule id.
@@ -21,49 +24,78 @@ _OIOUBL_ID = re.compile(r"\[([FW]-[A-Z]+\d+|OIOUBL-[\w-]+)\]")
 _UNNAMED = "OIOUBL"
 
 
-def _finding(rule: str, severity: Severity, official: str, location: str | None) -> Finding:
-    text = " ".join(official.split())
-    return Finding(
-        rule,
-        severity,
-        Text(f"Dokumentet overtræder reglen {rule}: {text}", f"The document breaks rule {rule}: {text}"),
-        Turn.SOURCE,
-        location=location,
-    )
+# Saxon and the ISO skeleton name elements as *:Invoice[…] and Q{urn:…}Invoice, which XPath 1.0 does not know.
+_ANY_NAMESPACE = re.compile(r"\*:([\w.-]+)")
+_BRACED = re.compile(r"Q\{([^}']*)\}([\w.-]+)")
 
 
-def _oioubl_finding(message: str, location: str | None) -> Finding:
+def xpath_1(location: str) -> str:
+    """A rule engine's location in the XPath that lxml understands."""
+    plain = _BRACED.sub(r"*[local-name()='\2'][namespace-uri()='\1']", location)
+    return _ANY_NAMESPACE.sub(r"*[local-name()='\1']", plain)
+
+
+def elements_at(root: etree._Element, location: str) -> list[etree._Element]:
+    """The elements that a location names, an attribute by its element; nothing where it leads nowhere."""
+    names = {prefix: uri for prefix, uri in root.nsmap.items() if prefix}
+    try:
+        found = root.xpath(xpath_1(location), namespaces=names)
+    except etree.XPathError:
+        return []
+    if not isinstance(found, list):
+        return []
+    elements = [item if isinstance(item, etree._Element) else item.getparent() for item in found]
+    return [element for element in elements if element is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Complaint:
+    rule: str
+    severity: Severity
+    official: str
+    location: str | None
+
+
+def _oioubl_complaint(message: str, location: str | None) -> _Complaint:
     found = _OIOUBL_ID.search(message)
     rule = found.group(1) if found else _UNNAMED
     severity = Severity.WARNING if rule.startswith("W-") else Severity.FATAL
-    return _finding(rule, severity, _OIOUBL_ID.sub("", message), location)
+    return _Complaint(rule, severity, _OIOUBL_ID.sub("", message), location)
 
 
-def _svrl(root: etree._Element) -> Iterator[Finding]:
+def _svrl(root: etree._Element) -> Iterator[_Complaint]:
     for failed in root.iter(f"{_SVRL}failed-assert", f"{_SVRL}successful-report"):
         official = "".join(str(part) for part in failed.itertext())
         rule, location = failed.get("id"), failed.get("location")
         if rule is None:
-            yield _oioubl_finding(official, location)
+            yield _oioubl_complaint(official, location)
             continue
         severity = Severity.WARNING if failed.get("flag") == "warning" else Severity.FATAL
-        yield _finding(rule, severity, official.replace(f"[{rule}]-", ""), location)
+        yield _Complaint(rule, severity, official.replace(f"[{rule}]-", ""), location)
 
 
-def _oioubl(root: etree._Element) -> Iterator[Finding]:
+def _oioubl(root: etree._Element) -> Iterator[_Complaint]:
     for error in root.iter("Error"):
-        yield _oioubl_finding(error.findtext("Description") or "", error.findtext("Xpath"))
+        yield _oioubl_complaint(error.findtext("Description") or "", error.findtext("Xpath"))
 
 
-def read_report(xml: str) -> list[Finding]:
-    """Findings of one rule run, each rule once; raises ``ValueError`` for an answer that is neither dialect."""
+def read_report(xml: str, document: etree._Element | None = None) -> list[Finding]:
+    """Findings of one rule run, each rule once, explained by the error book with the values of ``document``.
+
+    Raises ``ValueError`` for an answer that is neither dialect.
+    """
     if "failed-assert" not in xml and "successful-report" not in xml and "<Error" not in xml:
         if "schematron-output" not in xml and "<Schematron" not in xml:
             raise ValueError("the rule set answered with something that is no report")
         return []
     root = etree.fromstring(xml.encode())
-    found = _oioubl(root) if etree.QName(root).localname == "Schematron" else _svrl(root)
-    unique: dict[str, Finding] = {}
-    for finding in found:
-        unique.setdefault(finding.rule, finding)
-    return list(unique.values())
+    unique: dict[str, _Complaint] = {}
+    for complaint in _oioubl(root) if etree.QName(root).localname == "Schematron" else _svrl(root):
+        unique.setdefault(complaint.rule, complaint)
+    return [_explained(complaint, document) for complaint in unique.values()]
+
+
+def _explained(complaint: _Complaint, document: etree._Element | None) -> Finding:
+    places = elements_at(document, complaint.location) if document is not None and complaint.location else []
+    official = " ".join(complaint.official.split())
+    return book.explain(complaint.rule, complaint.severity, official, complaint.location, places[0] if places else None)

@@ -8,15 +8,15 @@ through a hardened lxml parser first and Saxon gets what lxml serialises.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lxml import etree
 
-from invoiceapp.domain.findings import Finding, Severity, Text, Turn, fatal
+from invoiceapp.domain.findings import Finding, Severity, Text, Turn, fatal, has_fatal
 from invoiceapp.domain.invoice import DocumentType
-from invoiceapp.formats.base import Format
+from invoiceapp.formats.base import Format, Unreadable
 
 from .catalogue import RuleSet, find_rule_set, xsd_path
 from .reports import read_report
@@ -65,17 +65,22 @@ class Validator:
 
     def validate(self, content: bytes, fmt: Format, document_type: DocumentType) -> Report:
         """Findings of all layers; the rule sets run only over what the XSD accepts."""
+        own = tuple(fmt.examine(content)) if fmt.examine else ()
         schema = fmt.schemas.get(document_type)
-        if schema is None:
-            return Report(())
-        root = parse_xml(content)
+        if schema is None or has_fatal(own):
+            return Report(own)
+        try:
+            root = parse_xml(fmt.payload(content))
+        except Unreadable as error:
+            return Report((*own, Finding("XML", Severity.FATAL, error.text, Turn.OPERATOR)))
         if isinstance(root, Finding):
-            return Report((root,))
+            return Report((*own, root))
         if schema.xsd:
             broken = self._xsd_findings(root, schema.xsd)
             if broken:
-                return Report(tuple(broken))
-        return self._judge(root, schema.rules)
+                return Report((*own, *broken))
+        report = self._judge(root, schema.rules)
+        return replace(report, findings=(*own, *report.findings))
 
     def _judge(self, root: etree._Element, names: tuple[str, ...]) -> Report:
         findings: list[Finding] = []
@@ -90,7 +95,7 @@ class Validator:
                 continue
             rule_set, executable = compiled
             node = node if node is not None else self._saxon.parse_xml(xml_text=text)
-            findings += read_report(executable.transform_to_string(xdm_node=node))
+            findings += read_report(executable.transform_to_string(xdm_node=node), root)
             used.append(rule_set)
         return Report(tuple(findings), tuple(used), tuple(missing))
 

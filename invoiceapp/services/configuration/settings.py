@@ -43,9 +43,22 @@ def resolve_one(group: str, name: str, common: Mapping[str, Any], override: Mapp
     return Resolved(None, Origin.SOURCE)
 
 
+def _format_options(common: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        format_id: {
+            **(common.get(format_id) or {}),
+            **{name: value for name, value in (override.get(format_id) or {}).items() if value not in (None, "")},
+        }
+        for format_id in {**common, **override}
+    }
+
+
 def resolve(common: Mapping[str, Any], override: Mapping[str, Any]) -> Settings:
     """All effective settings for one customer. Raises ``SettingsInvalid``."""
-    merged: dict[str, Any] = {"vat": {**(common.get("vat") or {}), **(override.get("vat") or {})}}
+    merged: dict[str, Any] = {
+        "vat": {**(common.get("vat") or {}), **(override.get("vat") or {})},
+        "formats": _format_options(common.get("formats") or {}, override.get("formats") or {}),
+    }
     for group in GROUPS:
         merged[group] = {}
         for field in fields_of(group):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -14,7 +15,7 @@ from sqlalchemy import or_, select, update
 from invoiceapp.current import config
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.invoice import Attachment, Invoice
-from invoiceapp.domain.settings import SettingsInvalid
+from invoiceapp.domain.settings import Settings, SettingsInvalid
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import (
     Adaptor,
@@ -34,9 +35,9 @@ from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import ServiceError, text_dict
 from invoiceapp.sources.base import NotFound, Source, SourceError, UnusableBundle
 
-from . import archive, drawing, events, reasons
+from . import archive, drawing, events, interchanges, reasons
 from .outbox import Pdf, Work, has_left, keep_blocked, keep_rendition, still_ours
-from .rendering import broken_settings, render
+from .rendering import Rendered, broken_settings, render
 from .validators import validator
 
 log = logging.getLogger(__name__)
@@ -177,22 +178,23 @@ def _convert(work: Work, source: Source) -> None:
         return
     own_pdf = _source_pdf(work, source)
     attachments = (_attachment(work.document, own_pdf),) if settings.general.embed_pdf and own_pdf else ()
-    rendered = render(
-        type(source), work.bundle, settings, work.format, validator(),
-        attachments=attachments, require_official_rules=config().require_official_rules,
-    )  # fmt: skip
+    rendered = _render(work, source, settings, attachments)
     if settings.general.embed_pdf and not own_pdf and rendered.invoice is not None:
         drawn = drawing.draw(rendered.invoice)
-        rendered = render(
-            type(source), work.bundle, settings, work.format, validator(),
-            attachments=(_attachment(work.document, drawn),), require_official_rules=config().require_official_rules,
-        )  # fmt: skip
+        rendered = _render(work, source, settings, (_attachment(work.document, drawn),))
     pdf = _keep_pdf(own_pdf, rendered.invoice)
     if rendered.content is None or rendered.invoice is None:
         keep_blocked(work, list(rendered.findings), pdf)
         return
     sha256 = archive.store(rendered.content)
     keep_rendition(work, rendered, rendered.invoice, sha256, len(rendered.content), pdf)
+
+
+def _render(work: Work, source: Source, settings: Settings, attachments: tuple[Attachment, ...]) -> Rendered:
+    return render(
+        type(source), work.bundle, settings, work.format, validator(), attachments=attachments,
+        require_official_rules=config().require_official_rules, numbering=partial(interchanges.number, work.document),
+    )  # fmt: skip
 
 
 def _attachment(document: Document, pdf: bytes) -> Attachment:

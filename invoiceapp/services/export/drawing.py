@@ -15,6 +15,8 @@ from concurrent.futures.process import BrokenProcessPool
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import Invoice
+from invoiceapp.formats.base import Format, Parameters
+from invoiceapp.formats.base import registry as formats
 from invoiceapp.formats.pdf import writer
 from invoiceapp.processes import die_with_parent
 from invoiceapp.services.errors import ServiceError
@@ -55,10 +57,20 @@ def _forget() -> None:
         _pool = None
 
 
+def _written(format_id: str, invoice: Invoice, parameters: Parameters | None) -> bytes:
+    """In the drawing process."""
+    return formats()[format_id].write(invoice, parameters)
+
+
 def draw(invoice: Invoice) -> bytes:
     """The invoice as PDF bytes. Raises ``CannotDraw``."""
+    return write(formats()["pdf"], invoice)
+
+
+def write(fmt: Format, invoice: Invoice, parameters: Parameters | None = None) -> bytes:
+    """The invoice in a format that is drawn. Raises ``CannotDraw``."""
     try:
-        return _executor().submit(writer.write, invoice).result(_DEADLINE)
+        return _executor().submit(_written, fmt.id, invoice, parameters).result(_DEADLINE)
     except writer.PdfEngineMissing as error:
         raise CannotDraw(
             Text(

@@ -5,7 +5,6 @@ What is shown is not what was sent, byte for byte; the download is.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from lxml import etree
@@ -14,12 +13,10 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import XmlLexer
 
+from invoiceapp.formats.validation.reports import elements_at
+
 #: Attachments travel inside the document as base64; a wall of letters helps nobody.
 LONGEST_TEXT = 2000
-
-# Saxon and the ISO skeleton name elements as *:Invoice[…] and Q{urn:…}Invoice, which XPath 1.0 does not know.
-_ANY_NAMESPACE = re.compile(r"\*:([\w.-]+)")
-_BRACED = re.compile(r"Q\{([^}']*)\}([\w.-]+)")
 
 
 def _parsed(text: bytes) -> etree._Element:
@@ -38,29 +35,13 @@ def _indented(content: bytes) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{etree.tostring(root, encoding="unicode")}'
 
 
-def xpath_1(location: str) -> str:
-    """A rule engine's location in the XPath that lxml understands."""
-    plain = _BRACED.sub(r"*[local-name()='\2'][namespace-uri()='\1']", location)
-    return _ANY_NAMESPACE.sub(r"*[local-name()='\1']", plain)
-
-
 def lines_of(text: str, locations: Iterable[str]) -> list[int]:
     """Lines on which the located elements start; locations that lead nowhere are left out.
 
     Raises ``etree.XMLSyntaxError``.
     """
     root = etree.fromstring(text.encode())
-    names = {prefix: uri for prefix, uri in root.nsmap.items() if prefix}
-    lines: set[int] = set()
-    for location in locations:
-        try:
-            found = root.xpath(xpath_1(location), namespaces=names)
-        except etree.XPathError:
-            continue
-        if isinstance(found, list):
-            # An attribute's place is its element's.
-            elements = [item if isinstance(item, etree._Element) else item.getparent() for item in found]
-            lines |= {int(element.sourceline) for element in elements if element is not None}
+    lines = {int(element.sourceline) for location in locations for element in elements_at(root, location)}
     return sorted(lines)
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from invoiceapp.domain.findings import Finding, Severity, Text, Turn, fatal, has_fatal
 from invoiceapp.domain.invoice import Attachment, Invoice
 from invoiceapp.domain.settings import Settings
-from invoiceapp.formats.base import Format
+from invoiceapp.formats.base import Format, Interchange, OptionsInvalid, Parameters
+from invoiceapp.formats.validation import book
 from invoiceapp.formats.validation.validator import Report, Validator
 from invoiceapp.gateways.base import safe_filename
 from invoiceapp.sources.base import Source
+
+from . import drawing
+
+#: Gives an interchange between sender and receiver its number; the third value is the content's fingerprint.
+Numbering = Callable[[str, str, str], Interchange]
 
 #: Rule sets by the name that users know; others are shown by their own.
 RULE_SET_NAMES = {
@@ -53,19 +60,70 @@ def _missing_rules(report: Report, required: bool) -> list[Finding]:
     ]
 
 
+def unnumbered(sender: str, receiver: str, fingerprint: str) -> Interchange:
+    """For documents that are looked at and not sent."""
+    return Interchange()
+
+
+def _written(fmt: Format, invoice: Invoice, parameters: Parameters) -> bytes:
+    return drawing.write(fmt, invoice, parameters) if fmt.draws else fmt.write(invoice, parameters)
+
+
+def _content(fmt: Format, invoice: Invoice, parameters: Parameters, numbering: Numbering) -> bytes:
+    """The bytes; where the format counts its interchanges, with the number that this very content has."""
+    content = _written(fmt, invoice, parameters)
+    route = fmt.route(invoice, parameters.options) if fmt.route else None
+    if route is None:
+        return content
+    interchange = numbering(*route, hashlib.sha256(content).hexdigest())
+    return _written(fmt, invoice, replace(parameters, interchange=interchange))
+
+
+def _within_budget(attachments: tuple[Attachment, ...], budget_mb: int) -> tuple[tuple[Attachment, ...], list[Finding]]:
+    """The attachments that fit, and a warning for each that is left out: receivers refuse documents that are too large."""
+    left = budget_mb * 1_000_000
+    kept, findings = [], []
+    for item in attachments:
+        if len(item.content) <= left:
+            kept.append(item)
+            left -= len(item.content)
+        else:
+            findings.append(
+                book.finding(
+                    "IA-ATTACHMENT-SIZE",
+                    Severity.WARNING,
+                    value=item.filename,
+                    size=f"{len(item.content) / 1_000_000:.1f}",
+                    limit=budget_mb,
+                )
+            )
+    return tuple(kept), findings
+
+
 def render(
     source: type[Source], bundle: Mapping[str, Any], settings: Settings, fmt: Format, validator: Validator,
-    *, attachments: tuple[Attachment, ...] = (), require_official_rules: bool = False,
+    *, attachments: tuple[Attachment, ...] = (), require_official_rules: bool = False, numbering: Numbering = unnumbered,
 ) -> Rendered:  # fmt: skip
-    """Convert, write and validate. Raises ``UnusableBundle`` for drafts, voided documents and broken data."""
+    """Convert, write and validate.
+
+    Raises ``UnusableBundle`` for drafts, voided documents and broken data, and
+    ``CannotDraw`` for formats that need the PDF engine.
+    """
+    attachments, too_large = _within_budget(attachments, settings.general.attachment_budget)
     conversion = source.convert(bundle, settings, attachments)
+    converted = (*conversion.findings, *too_large)
     invoice = conversion.invoice
     if invoice is None:
-        return Rendered(None, conversion.findings, None, Report(()))
-    findings = (*conversion.findings, *fmt.check(invoice))
+        return Rendered(None, converted, None, Report(()))
+    try:
+        parameters = fmt.parameters(settings.formats.get(fmt.id))
+    except OptionsInvalid as error:
+        broken = broken_settings({f"formats.{fmt.id}.{name}": text for name, text in error.errors.items()})
+        return Rendered(None, (*converted, *broken), invoice, Report(()))
+    findings = (*converted, *fmt.check(invoice, parameters))
     if has_fatal(findings):
         return Rendered(None, findings, invoice, Report(()))
-    content = fmt.write(invoice)
+    content = _content(fmt, invoice, parameters, numbering)
     report = validator.validate(content, fmt, invoice.type)
     return Rendered(
         content, (*findings, *report.findings, *_missing_rules(report, require_official_rules)), invoice, report

@@ -12,7 +12,9 @@ from invoiceapp.domain.findings import Finding
 from invoiceapp.domain.identifiers import Participant
 from invoiceapp.domain.invoice import DocumentType, Invoice, VatInTaxCurrency
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
-from invoiceapp.formats.validation.builtin import check_oioubl, check_peppol, check_readable
+from invoiceapp.formats.base import registry as formats
+
+check_peppol, check_oioubl, check_readable = (formats()[name].check for name in ("peppol-bis-3", "oioubl-2.1", "pdf"))
 
 Change = Callable[[Invoice], Invoice]
 
