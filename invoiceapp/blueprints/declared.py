@@ -11,6 +11,8 @@ from flask_babel import gettext as _
 from invoiceapp.domain.fields import Field, FieldType
 from invoiceapp.domain.identifiers import SCHEME_NAMES, Participant
 from invoiceapp.formatting import decimal_input, in_language
+from invoiceapp.services.configuration.settings import FORMATS
+from invoiceapp.services.export.queries import format_label
 
 
 def _participant(form: Mapping[str, str], name: str) -> str:
@@ -48,6 +50,14 @@ def typed_values(fields: Iterable[Field], raw: Mapping[str, str], prefix: str = 
         else:
             shown[field.name] = text
     return shown
+
+
+def group_title(name: str) -> str:
+    """The heading of a group of settings."""
+    titles = {"general": _("General"), "supplier": _("Supplier (you)"), "customer": _("Customer (the receiver)")}
+    if name in titles:
+        return str(titles[name])
+    return str(_("Output format: %(name)s", name=in_language(format_label(name.removeprefix(FORMATS)))))
 
 
 def as_text(field: Field, value: Any) -> str:

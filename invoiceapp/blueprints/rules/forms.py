@@ -8,12 +8,11 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from invoiceapp.blueprints.declared import as_text, raw_values, typed_values
+from invoiceapp.blueprints.declared import as_text, group_title, raw_values, typed_values
 from invoiceapp.domain.fields import Field
-from invoiceapp.domain.settings import GROUPS, fields_of
 from invoiceapp.models import Adaptor, Customer
-from invoiceapp.services.configuration import adaptors, source_values
-from invoiceapp.services.configuration.settings import Origin, resolve_one
+from invoiceapp.services.configuration import adaptors, rules, source_values
+from invoiceapp.services.configuration.settings import Origin, declared, resolve_one, stored_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,6 @@ class Group:
     errors: Mapping[str, Any]
 
 
-def _titles() -> dict[str, str]:
-    return {"general": _("General"), "supplier": _("Supplier (you)"), "customer": _("Customer (the receiver)")}
-
-
 def _inherited(group: str, field: Field, adaptor: Adaptor, from_source: Mapping[str, Any]) -> tuple[str, str]:
     """What an empty value means, and where that comes from."""
     common = resolve_one(group, field.name, adaptor.settings, {})
@@ -44,9 +39,10 @@ def _inherited(group: str, field: Field, adaptor: Adaptor, from_source: Mapping[
     return as_text(field, from_source.get(field.name)), source
 
 
-def raw_settings(form: Mapping[str, str]) -> dict[str, str]:
+def raw_settings(customer: Customer, form: Mapping[str, str]) -> dict[str, str]:
     """What was typed, by ``<group>.<field>``."""
-    return {key: text for group in GROUPS for key, text in raw_values(fields_of(group), form, f"{group}.").items()}
+    groups = rules.setting_groups(customer.rule)
+    return {key: text for group in groups for key, text in raw_values(declared(group), form, f"{group}.").items()}
 
 
 def groups(
@@ -56,23 +52,21 @@ def groups(
     errors: Mapping[str, Any] | None = None,
 ) -> list[Group]:
     """All groups with what is stored, or with what was ``typed`` and is wrong."""
-    titles = _titles()
     known = {
-        "general": {},
         "supplier": source_values.of_supplier(adaptor),
         "customer": source_values.of_customer(adaptor, customer),
     }
     stored = customer.rule.settings if customer.rule else {}
     found = []
-    for name in GROUPS:
-        fields = fields_of(name)
-        inherited = {field.name: _inherited(name, field, adaptor, known[name]) for field in fields}
+    for name in rules.setting_groups(customer.rule):
+        fields = declared(name)
+        inherited = {field.name: _inherited(name, field, adaptor, known.get(name, {})) for field in fields}
         found.append(
             Group(
                 name,
-                titles[name],
+                group_title(name),
                 fields,
-                typed_values(fields, typed, f"{name}.") if typed is not None else stored.get(name) or {},
+                typed_values(fields, typed, f"{name}.") if typed is not None else stored_in(stored, name),
                 {key: text for key, (text, _origin) in inherited.items()},
                 {key: origin for key, (_text, origin) in inherited.items()},
                 {

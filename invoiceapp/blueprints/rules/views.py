@@ -174,7 +174,7 @@ def stop(customer_id: str) -> ResponseReturnValue:
 def save_settings(customer_id: str) -> ResponseReturnValue:
     """Keep one customer's own settings; empty ones inherit."""
     row = scoped(Customer, customer_id)
-    raw = raw_settings(request.form)
+    raw = raw_settings(row, request.form)
     try:
         released = rules.save_overrides(customer_id, raw)
     except InvalidInput as error:

@@ -8,12 +8,12 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from invoiceapp.blueprints.declared import as_text, raw_values, typed_values
+from invoiceapp.blueprints.declared import as_text, group_title, raw_values, typed_values
 from invoiceapp.domain.fields import Field
-from invoiceapp.domain.settings import fields_of
 from invoiceapp.models import Adaptor
 from invoiceapp.services.configuration import source_values
-from invoiceapp.services.configuration.adaptors import COMMON_GROUPS, INTERVALS
+from invoiceapp.services.configuration.adaptors import INTERVALS, common_groups
+from invoiceapp.services.configuration.settings import declared, stored_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +27,25 @@ class Group:
     inherited: Mapping[str, str]
 
 
-def raw_settings(form: Mapping[str, str]) -> dict[str, str]:
+def raw_settings(adaptor: Adaptor, form: Mapping[str, str]) -> dict[str, str]:
     """What was typed, by ``<group>.<field>``."""
     return {
-        key: text for group in COMMON_GROUPS for key, text in raw_values(fields_of(group), form, f"{group}.").items()
+        key: text
+        for group in common_groups(adaptor)
+        for key, text in raw_values(declared(group), form, f"{group}.").items()
     }
 
 
 def groups(adaptor: Adaptor, typed: Mapping[str, str] | None = None) -> list[Group]:
     """The groups with what is stored, or with what was ``typed`` and is wrong."""
-    titles = {"general": _("General"), "supplier": _("Supplier (you)")}
-    known = {"general": {}, "supplier": source_values.of_supplier(adaptor)}
+    known = {"supplier": source_values.of_supplier(adaptor)}
     found = []
-    for name in COMMON_GROUPS:
-        fields = fields_of(name)
-        values = adaptor.settings.get(name) or {} if typed is None else typed_values(fields, typed, f"{name}.")
-        inherited = {field.name: as_text(field, known[name].get(field.name, field.default)) for field in fields}
-        found.append(Group(name, titles[name], fields, values, inherited))
+    for name in common_groups(adaptor):
+        fields = declared(name)
+        values = stored_in(adaptor.settings, name) if typed is None else typed_values(fields, typed, f"{name}.")
+        source = known.get(name, {})
+        inherited = {field.name: as_text(field, source.get(field.name, field.default)) for field in fields}
+        found.append(Group(name, group_title(name), fields, values, inherited))
     return found
 
 

@@ -124,7 +124,7 @@ def save_vat(adaptor_id: str) -> ResponseReturnValue:
 def save_settings(adaptor_id: str) -> ResponseReturnValue:
     """Keep the settings that hold for all customers."""
     adaptor = access.scoped(Adaptor, adaptor_id)
-    raw = raw_settings(request.form)
+    raw = raw_settings(adaptor, request.form)
     try:
         released = adaptors.save_common(adaptor_id, raw)
     except InvalidInput as error:

@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 
+from sqlalchemy import select
+
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Adaptor, new_id, utcnow
+from invoiceapp.formats.base import registry as formats
+from invoiceapp.models import Adaptor, ExportRule, db, new_id, utcnow
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import InvalidInput
 from invoiceapp.sources.base import Source, registry
 
 from . import rules
-from .settings import from_form
+from .settings import FORMATS, from_form, with_groups
 
 #: Groups of common settings; the customer group makes sense for one customer only.
-COMMON_GROUPS = ("general", "supplier")
+_COMMON_GROUPS = ("general", "supplier")
 #: Minutes between scheduled runs that a person may choose.
 INTERVALS = (5, 15, 60, 24 * 60)
+
+
+def common_groups(adaptor: Adaptor) -> tuple[str, ...]:
+    """The groups of common settings, and the options of every output format that the adaptor's customers get."""
+    used = set(db.session.scalars(select(ExportRule.format).where(ExportRule.adaptor_id == adaptor.id).distinct()))
+    options = (
+        FORMATS + fmt.id for fmt in formats().values() if fmt.options and fmt.id in {*used, adaptor.default_format}
+    )
+    return (*_COMMON_GROUPS, *options)
 
 
 def catalogue() -> dict[str, type[Source]]:
@@ -43,11 +55,10 @@ def save_common(adaptor_id: str, raw: Mapping[str, str]) -> int:
 
     Blocked documents are converted again; how many. Raises ``InvalidInput``.
     """
-    stored = from_form(COMMON_GROUPS, raw)
     with transaction() as session:
         adaptor = session.get_one(Adaptor, adaptor_id)
-        kept = {name: values for name, values in adaptor.settings.items() if name not in COMMON_GROUPS}
-        adaptor.settings = {**kept, **stored}
+        groups = common_groups(adaptor)
+        adaptor.settings = with_groups(adaptor.settings, from_form(groups, raw), groups)
     return rules.release_all_blocked(adaptor_id)
 
 

@@ -20,7 +20,7 @@ from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import InvalidInput, ServiceError
 from invoiceapp.services.export.documents import queue
 
-from .settings import from_form
+from .settings import FORMATS, from_form, with_groups
 
 PAGE = 50
 #: Parameters of one statement; SQLite and PostgreSQL end between 32 766 and 65 535.
@@ -172,19 +172,24 @@ def deactivate(adaptor_id: str, customer_ids: Sequence[str]) -> int:
     return int(result.rowcount)
 
 
+def setting_groups(rule: ExportRule | None) -> tuple[str, ...]:
+    """The groups of settings that a customer has: the general ones, and the options of its output format."""
+    fmt = formats().get(rule.format) if rule else None
+    return (*GROUPS, FORMATS + fmt.id) if fmt and fmt.options else tuple(GROUPS)
+
+
 def save_overrides(customer_id: str, raw: Mapping[str, str]) -> int:
     """Keep one customer's settings from form values named ``<group>.<field>``; empty means inherit.
 
     Documents that were blocked are converted again; how many. Raises ``InvalidInput``, ``ServiceError``.
     """
-    stored = from_form(GROUPS, raw)
     with transaction() as session:
         rule = session.scalar(select(ExportRule).where(ExportRule.customer_id == customer_id))
         if rule is None:
             raise ServiceError(Text("Aktivér kunden først.", "Activate the customer first."))
-        # VAT choices are not in this form; a file may have set them.
-        kept = {name: values for name, values in rule.settings.items() if name not in GROUPS}
-        rule.settings = {**kept, **stored}
+        groups = setting_groups(rule)
+        # VAT choices and other formats' options are not in this form; they stay.
+        rule.settings = with_groups(rule.settings, from_form(groups, raw), groups)
     return release_blocked(customer_id)
 
 

@@ -11,6 +11,7 @@ from invoiceapp.domain.fields import Field, parse_all
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.identifiers import Participant
 from invoiceapp.domain.settings import GROUPS, Settings, fields_of, settings_from
+from invoiceapp.formats.base import registry as formats
 from invoiceapp.services.errors import InvalidInput
 
 
@@ -31,41 +32,64 @@ class Resolved:
     origin: Origin
 
 
+#: Groups of output-format options are named ``formats.<format id>`` and stored under ``formats``.
+FORMATS = "formats."
+
+
+def declared(group: str) -> tuple[Field, ...]:
+    """The declared fields of a group. Raises ``KeyError`` for a format that this installation does not have."""
+    if group.startswith(FORMATS):
+        return formats()[group.removeprefix(FORMATS)].options
+    return fields_of(group)
+
+
+def stored_in(stored: Mapping[str, Any], group: str) -> Mapping[str, Any]:
+    """The stored values of a group."""
+    if group.startswith(FORMATS):
+        return (stored.get("formats") or {}).get(group.removeprefix(FORMATS)) or {}
+    return stored.get(group) or {}
+
+
+def with_groups(
+    stored: Mapping[str, Any], new: Mapping[str, Mapping[str, Any]], groups: Iterable[str]
+) -> dict[str, Any]:
+    """Stored settings in which ``groups`` hold what is ``new``, and nothing else of what they held."""
+    kept = dict(stored)
+    options = dict(stored.get("formats") or {})
+    for group in groups:
+        holder, name = (options, group.removeprefix(FORMATS)) if group.startswith(FORMATS) else (kept, group)
+        holder.pop(name, None)
+        if new.get(group):
+            holder[name] = dict(new[group])
+    kept.pop("formats", None)
+    return {**kept, "formats": options} if options else kept
+
+
 def _is_set(values: Mapping[str, Any], name: str) -> bool:
     return values.get(name) not in (None, "")
 
 
 def resolve_one(group: str, name: str, common: Mapping[str, Any], override: Mapping[str, Any]) -> Resolved:
     """The effective value of one field."""
-    for origin, values in ((Origin.CUSTOMER, override.get(group) or {}), (Origin.COMMON, common.get(group) or {})):
+    for origin, values in ((Origin.CUSTOMER, stored_in(override, group)), (Origin.COMMON, stored_in(common, group))):
         if _is_set(values, name):
             return Resolved(values[name], origin)
     return Resolved(None, Origin.SOURCE)
-
-
-def _format_options(common: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        format_id: {
-            **(common.get(format_id) or {}),
-            **{name: value for name, value in (override.get(format_id) or {}).items() if value not in (None, "")},
-        }
-        for format_id in {**common, **override}
-    }
 
 
 def resolve(common: Mapping[str, Any], override: Mapping[str, Any]) -> Settings:
     """All effective settings for one customer. Raises ``SettingsInvalid``."""
     merged: dict[str, Any] = {
         "vat": {**(common.get("vat") or {}), **(override.get("vat") or {})},
-        "formats": _format_options(common.get("formats") or {}, override.get("formats") or {}),
+        **{group: _resolved(group, common, override) for group in GROUPS},
+        "formats": {name: _resolved(FORMATS + name, common, override) for name in formats()},
     }
-    for group in GROUPS:
-        merged[group] = {}
-        for field in fields_of(group):
-            resolved = resolve_one(group, field.name, common, override)
-            if resolved.origin is not Origin.SOURCE:
-                merged[group][field.name] = resolved.value
     return settings_from(merged)
+
+
+def _resolved(group: str, common: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    found = {field.name: resolve_one(group, field.name, common, override) for field in declared(group)}
+    return {name: one.value for name, one in found.items() if one.origin is not Origin.SOURCE}
 
 
 def _as_stored(value: Any) -> Any:
@@ -81,7 +105,7 @@ def from_form(groups: Iterable[str], raw: Mapping[str, str]) -> dict[str, dict[s
     stored: dict[str, dict[str, Any]] = {}
     errors: dict[str, Text] = {}
     for group in groups:
-        fields: tuple[Field, ...] = fields_of(group)
+        fields = declared(group)
         typed = {field.name: raw.get(f"{group}.{field.name}", "") for field in fields}
         values, wrong = parse_all(fields, typed)
         errors |= {f"{group}.{name}": text for name, text in wrong.items()}
