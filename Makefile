@@ -16,6 +16,10 @@ run: $(RUN_STAMP) ## Install what is missing and start everything, with the demo
 	@./scripts/system-packages run
 	$(BIN)/python app.py
 
+.PHONY: rulepacks
+rulepacks: $(RUN_STAMP) ## Download and install the official rules of Peppol and OIOUBL (needs Maven)
+	@./scripts/rulepacks
+
 ##@ Develop
 .PHONY: install
 install: $(DEV_STAMP) ## Install the product, the tools and the test libraries

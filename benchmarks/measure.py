@@ -20,7 +20,8 @@ class Rate:
     high: float
 
 
-def _window(work: Callable[[], object], seconds: float) -> float:
+def window(work: Callable[[], object], seconds: float) -> float:
+    """Documents a second during one window."""
     count, started = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - started) < seconds:
         work()
@@ -28,7 +29,7 @@ def _window(work: Callable[[], object], seconds: float) -> float:
     return count / elapsed
 
 
-def rates(work: dict[str, Callable[[], object]], rounds: int = ROUNDS, window: float = WINDOW) -> dict[str, Rate]:
+def rates(work: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, Rate]:
     """Rates of several pieces of work, measured in turn, forwards and backwards, after one warm-up of each."""
     for function in work.values():
         function()
@@ -36,5 +37,5 @@ def rates(work: dict[str, Callable[[], object]], rounds: int = ROUNDS, window: f
     for number in range(rounds):
         names = list(work) if number % 2 == 0 else list(reversed(work))
         for name in names:
-            found[name].append(_window(work[name], window))
+            found[name].append(window(work[name], WINDOW))
     return {name: Rate(statistics.median(v), min(v), max(v)) for name, v in found.items()}

@@ -6,30 +6,27 @@ command ends in a traceback.
 
 from __future__ import annotations
 
-import functools
-import json
 import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from invoiceapp.cli_output import plain_errors, print_json
+from invoiceapp.cli_rulepacks import rulepacks_group
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Finding
 from invoiceapp.formats.base import registry as formats
-from invoiceapp.formats.pdf.writer import PdfEngineMissing
 from invoiceapp.formats.validation.validator import detect
 from invoiceapp.models import Adaptor
 from invoiceapp.services import bundles
-from invoiceapp.services.errors import ServiceError
 from invoiceapp.services.export import conversion, delivery, queries, runs
 from invoiceapp.services.export.validators import validator
 from invoiceapp.services.people import accounts
-from invoiceapp.sources.base import SourceError, UnusableBundle
+from invoiceapp.sources.base import UnusableBundle
 
 UNUSABLE = 2
 BLOCKED = 3
@@ -43,31 +40,8 @@ users_group = AppGroup("users", help="The first user; later ones are invited.")
 
 def init_app(app: Flask) -> None:
     """Add all groups to ``flask``."""
-    for group in (formats_group, runs_group, deliveries_group, demo_group, users_group):
+    for group in (formats_group, rulepacks_group, runs_group, deliveries_group, demo_group, users_group):
         app.cli.add_command(group)
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn refusals into one line on stderr and exit code 1."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except (ServiceError, SourceError) as error:
-            raise click.ClickException(error.text.en) from error
-        except (OSError, PdfEngineMissing) as error:
-            raise click.ClickException(str(error)) from error
-
-    return wrapped
-
-
-def _print_json(value: Any, *, err: bool = False) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2), err=err)
 
 
 @formats_group.command("list")
@@ -107,7 +81,7 @@ def formats_write(format_id: str, files: tuple[Path, ...], out: Path | None, out
             continue
         _write_out(rendered.content, out or (out_dir / f"{path.stem}.{fmt.extension}" if out_dir else None))
     if blocked:
-        _print_json(blocked, err=True)
+        print_json(blocked, err=True)
     sys.exit(UNUSABLE if unusable else BLOCKED if blocked else 0)
 
 
@@ -124,10 +98,10 @@ def _write_out(content: bytes, path: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, one object a file.")
 @plain_errors
 def formats_validate(files: tuple[Path, ...], as_json: bool) -> None:
-    """Validate UBL FILEs by XSD and the installed official rules."""
+    """Validate UBL and CII FILEs (and PDFs that carry one) by XSD and the installed official rules."""
     results = [_validate(path) for path in files]
     if as_json:
-        _print_json(results)
+        print_json(results)
     else:
         for result in results:
             _print_result(result)
@@ -200,7 +174,7 @@ def runs_start(adaptor: str, wait: bool, as_json: bool) -> None:
                 pass
     result = queries.run_summary(run_id)
     if as_json:
-        _print_json(result)
+        print_json(result)
     else:
         click.echo("\n".join(f"{name}: {value}" for name, value in result.items()))
     sys.exit(1 if result["state"] == "failed" else 0)
@@ -214,7 +188,7 @@ def deliveries_list(state: str | None, as_json: bool) -> None:
     """All deliveries, newest first."""
     rows = queries.deliveries_as_json(DeliveryState(state) if state else None)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     for row in rows:
         click.echo(

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from .findings import Text
-from .identifiers import SCHEME_NAMES, Participant, digits, is_valid_iban
+from .identifiers import SCHEME_NAMES, Participant, digits, is_valid_gln, is_valid_iban
 from .money import to_decimal
 
 LONGEST_TEXT = 10_000
@@ -34,6 +34,7 @@ class FieldType(StrEnum):
     CHOICE = "choice"
     EMAIL = "email"
     IBAN = "iban"
+    GLN = "gln"
     PARTICIPANT = "participant"
     """An electronic address; in a form two inputs, ``<name>.scheme`` and ``<name>.value``"""
 
@@ -134,6 +135,18 @@ def _iban(raw: str) -> str:
     return bare
 
 
+def _gln(raw: str) -> str:
+    bare = digits(raw)
+    if not is_valid_gln(bare):
+        raise FieldInvalid(
+            Text(
+                "Et EAN/GLN-nummer har 13 cifre, og det sidste er et kontrolciffer. Kontroller cifrene.",
+                "An EAN/GLN number has 13 digits, and the last is a check digit. Check the digits.",
+            )
+        )
+    return bare
+
+
 def _choice(field: Field, raw: str) -> str:
     if raw not in {value for value, _ in field.choices}:
         raise FieldInvalid(Text("Vælg en af mulighederne.", "Choose one of the options."))
@@ -153,6 +166,7 @@ _PARSERS: dict[FieldType, Callable[[Field, str], Any]] = {
     FieldType.EMAIL: lambda _, raw: parse_email(raw),
     FieldType.PARTICIPANT: lambda _, raw: _participant(raw),
     FieldType.IBAN: lambda _, raw: _iban(raw),
+    FieldType.GLN: lambda _, raw: _gln(raw),
     FieldType.CHOICE: _choice,
 }
 

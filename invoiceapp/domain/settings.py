@@ -108,8 +108,8 @@ class SupplierSettings:
     gln: str | None = _setting(
         "Virksomhedens eget EAN/GLN-nummer",
         "The company's own EAN/GLN number",
+        FieldType.GLN,
         term="BT-29",
-        pattern=r"\d{13}",
         help=Text("13 cifre; kræves af EDIFACT.", "13 digits; EDIFACT demands it."),
     )
     legal_form: str | None = _setting("Selskabsoplysninger", "Company form and capital", term="BT-33")
@@ -151,14 +151,21 @@ class SupplierSettings:
         help=Text("Højst ti cifre.", "At most ten digits."),
     )
     iban: str | None = _setting("IBAN", "IBAN", FieldType.IBAN, term="BT-84")
-    bic: str | None = _setting("BIC/SWIFT", "BIC/SWIFT", term="BT-86")
+    bic: str | None = _setting(
+        "BIC/SWIFT",
+        "BIC/SWIFT",
+        term="BT-86",
+        pattern=r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?",
+        help=Text("8 eller 11 store bogstaver og cifre.", "8 or 11 capital letters and digits."),
+    )
     fik_creditor: str | None = _setting(
         "FIK-kreditornummer",
         "FIK creditor number",
         term="BT-84",
         pattern=r"\d{8}",
         help=Text(
-            "Otte cifre fra banken; giver betalingskode 71.", "Eight digits from the bank; gives payment code 71."
+            "Otte cifre fra banken. Uden anden betalingsmåde giver det FIK 71 til danske kunder.",
+            "Eight digits from the bank. Without another way to pay it gives FIK 71 to Danish customers.",
         ),
     )
     giro_account: str | None = _setting(
@@ -221,16 +228,16 @@ class CustomerSettings:
     gln: str | None = _setting(
         "Kundens EAN/GLN-nummer, når adressen er en anden",
         "The customer's EAN/GLN number, where the address is another",
+        FieldType.GLN,
         term="BT-46",
-        pattern=r"\d{13}",
         help=Text("13 cifre.", "13 digits."),
     )
     delivery_name: str | None = _setting("Leveres til: navn", "Delivered to: name", term="BT-70")
     delivery_gln: str | None = _setting(
         "Leveres til: EAN/GLN-nummer",
         "Delivered to: EAN/GLN number",
+        FieldType.GLN,
         term="BT-71",
-        pattern=r"\d{13}",
         help=Text("13 cifre.", "13 digits."),
     )
     delivery_street: str | None = _setting("Leveres til: gade", "Delivered to: street", term="BT-75")

@@ -89,8 +89,8 @@ class Format:
     """Own checks on the bytes, for formats without an official rule engine"""
     reader: Callable[[bytes], Invoice] | None = None
     """The invoice that the bytes carry. Raises ``Unreadable``."""
-    encoding: str | None = "utf-8"
-    """Of formats that are text"""
+    shown: Callable[[bytes], str] | None = None
+    """Lines for people, of formats that are text but not XML. Raises ``Unreadable``."""
     draws: bool = False
     """Whether writing needs the PDF engine, and so a process of its own"""
 

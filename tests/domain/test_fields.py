@@ -126,3 +126,14 @@ def test_a_wrong_address_names_its_scheme():
     with pytest.raises(FieldInvalid) as refused:
         parse_participant("0088", "123")
     assert "GLN/EAN" in refused.value.text.da
+
+
+@pytest.mark.parametrize("typed", ["5790000000005", " 57 9000 0000 005 "])
+def test_a_gln_is_taken_without_its_blanks(typed):
+    assert parse(Field("gln", Text("EAN", "EAN"), FieldType.GLN), typed) == "5790000000005"
+
+
+@pytest.mark.parametrize("typed", ["5790000000004", "579000000000", "57900000000055", "abc"])
+def test_a_gln_with_a_wrong_check_digit_or_length_is_refused(typed):
+    with pytest.raises(FieldInvalid, match="check digit"):
+        parse(Field("gln", Text("EAN", "EAN"), FieldType.GLN), typed)

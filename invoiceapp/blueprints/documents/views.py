@@ -13,11 +13,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from invoiceapp.blueprints.main.links import fix_link
 from invoiceapp.domain.findings import Finding
 from invoiceapp.domain.invoice import DocumentType
+from invoiceapp.formats.validation.catalogue import NAMES
 from invoiceapp.htmx import STOP_POLLING, hx_response
 from invoiceapp.languages import say
 from invoiceapp.models import Document, Rendition
 from invoiceapp.services.errors import Conflict, ServiceError
-from invoiceapp.services.export import actions, archive, markup, preview, queries, rendering
+from invoiceapp.services.export import actions, archive, contents, preview, queries
 from invoiceapp.services.people import access
 
 from .choices import Choice, carry_out, offered
@@ -66,15 +67,12 @@ def _page_count(document: Document) -> tuple[int, str]:
         return 0, say(error.text)
 
 
-def _xml(rendition: Rendition | None) -> tuple[Any, str]:
-    """The XML as HTML, or why it cannot be shown."""
-    if rendition is None:
-        return None, ""
-    locations = [found["location"] for found in rendition.findings if found.get("location")]
+def _contents(rendition: Rendition | None) -> tuple[contents.Contents, str]:
+    """What the e-invoice says, or why it cannot be shown."""
     try:
-        return markup.as_html(archive.load(rendition.sha256), locations), ""
+        return contents.of(rendition) if rendition else contents.NOTHING, ""
     except ServiceError as error:
-        return None, say(error.text)
+        return contents.NOTHING, say(error.text)
 
 
 @blueprint.get("/<document_id>")
@@ -83,7 +81,7 @@ def show(document_id: str) -> str:
     """Everything about one document."""
     story = _story(document_id)
     pages, pdf_error = _page_count(story.document)
-    xml, xml_error = _xml(story.rendition)
+    said, xml_error = _contents(story.rendition)
     return render_template(
         "documents/page.html",
         heading=title(story.document),
@@ -94,12 +92,13 @@ def show(document_id: str) -> str:
         format_label=queries.format_label,
         pages=pages,
         pdf_error=pdf_error,
-        xml=xml,
+        xml=said.shown,
+        terms=said.invoice,
         xml_error=xml_error,
         sender_name=story.document.bundle.get("organization", {}).get("name"),
         outcome=outcome,
         evidence_of=evidence_of,
-        rule_set_names=rendering.RULE_SET_NAMES,
+        rule_set_names=NAMES,
         **_live_context(story),
     )
 

@@ -51,6 +51,7 @@ def _items(waiting: int, wanted: dict[str, str]) -> list[dict[str, Any]]:
         ("rules.index", _("Customers"), "users"),
         ("source.index", _("Source"), "database"),
         ("gateways.index", _("Gateways"), "route"),
+        ("rulepacks.index", _("Official rules"), "list-check"),
     )
     items = [
         {

@@ -13,7 +13,6 @@ FORMATS = (
         media_type="application/pdf",
         extension="pdf",
         writer=write,
-        encoding=None,
         draws=True,
         checker=check_readable,
     ),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
+from importlib.resources import files
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,8 @@ from invoiceapp.formats.base import Parameters
 
 #: Cost grows with table rows (a second for five pages); beyond this the rest is summed up in a note.
 MOST_LINES = 500
+#: The archive format that may carry any file, with colours and fonts inside (ISO 19005-3, level B).
+_ARCHIVE = {"pdf_variant": "pdf/a-3b", "output_intent": "--srgb"}
 
 
 class PdfEngineMissing(RuntimeError):
@@ -56,17 +62,87 @@ def write(invoice: Invoice, parameters: Parameters) -> bytes:
     return render(invoice)
 
 
-def render(invoice: Invoice) -> bytes:
-    """The invoice as PDF bytes. Raises ``PdfEngineMissing``.
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A file inside a PDF/A-3, and what the PDF says of it."""
+
+    name: str
+    media_type: str
+    description: str
+    content: bytes
+    relationship: str
+    """``AFRelationship`` of ISO 32000-2, 7.11.3"""
+    xmp: bytes
+    """``rdf:Description`` elements for the metadata of the PDF"""
+
+
+def render(invoice: Invoice, *, embedded: Embedded | None = None) -> bytes:
+    """The invoice as PDF bytes; with a file inside as PDF/A-3b. Raises ``PdfEngineMissing``.
 
     The document date stands in for the time of making, so that the same
     invoice gives the same bytes.
     """
-    weasyprint = _weasyprint()
     html = _template().render(invoice=invoice, lines=invoice.lines[:MOST_LINES], omitted=invoice.lines[MOST_LINES:])
-    # No file and no network: an invoice text must never make the renderer fetch anything.
-    fetcher = weasyprint.urls.URLFetcher(allowed_protocols=("data",))
-    document = weasyprint.HTML(string=html, url_fetcher=fetcher).render()
+    if embedded is None:
+        document = _laid_out(html, invoice)
+        content: bytes = document.write_pdf(pdf_identifier=invoice.source_id.encode())
+        return content
+    content, undrawable = _archived(html, invoice, embedded)
+    if undrawable:
+        # PDF/A allows no missing glyphs (ISO 19005-3, 6.2.11.8); the file inside keeps the characters.
+        content, _ = _archived(html.translate(dict.fromkeys(undrawable, "?")), invoice, embedded)
+    return content
+
+
+def _laid_out(html: str, invoice: Invoice, **options: Any) -> Any:
+    weasyprint = _weasyprint()
+    document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint)).render(**options)
     document.metadata.created = document.metadata.modified = invoice.issue_date.isoformat()
-    pdf: bytes = document.write_pdf(pdf_identifier=invoice.source_id.encode())
-    return pdf
+    return document
+
+
+def _fetcher(weasyprint: Any) -> Any:
+    # No file and no network: an invoice text must never make the renderer fetch anything.
+    return weasyprint.urls.URLFetcher(allowed_protocols=("data",))
+
+
+def _archived(html: str, invoice: Invoice, embedded: Embedded) -> tuple[bytes, set[int]]:
+    """The PDF/A-3b, and the characters that no font of this machine can draw."""
+    # A file for each use: WeasyPrint reads it to its end.
+    document = _laid_out(html, invoice, **_ARCHIVE, stylesheets=[StringIO(_colour_profile())])
+    document.metadata.attachments.append(_attachment(embedded, invoice.issue_date))
+    content: bytes = document.write_pdf(
+        pdf_identifier=invoice.source_id.encode(), **_ARCHIVE, finisher=partial(_finish, xmp=embedded.xmp)
+    )
+    return content, {codepoint for font in document.fonts.values() for codepoint in font.missing}
+
+
+@cache
+def _colour_profile() -> str:
+    """The sRGB profile as CSS. WeasyPrint would bring the same by itself, but leaves its file open."""
+    profile = b64encode(files("weasyprint.pdf").joinpath("sRGB2014.icc").read_bytes()).decode("ascii")
+    return (
+        f'@color-profile --srgb {{ src: url("data:application/vnd.iccprofile;base64,{profile}"); components: r, g, b }}'
+    )
+
+
+def _attachment(embedded: Embedded, day: date) -> Any:
+    weasyprint = _weasyprint()
+    made = datetime.combine(day, time(), UTC)
+    return weasyprint.Attachment(
+        # A data URL, because it is the only source that tells the media type.
+        url=f"data:{embedded.media_type};base64,{b64encode(embedded.content).decode('ascii')}",
+        url_fetcher=_fetcher(weasyprint),
+        name=embedded.name,
+        description=embedded.description,
+        relationship=embedded.relationship,
+        created=made,
+        modified=made,
+    )
+
+
+def _finish(document: Any, pdf: Any, *, xmp: bytes) -> None:
+    """The metadata in one ``rdf:RDF``, because XMP reads no second one; each file once in the list of associated files."""
+    metadata = pdf.objects[int(pdf.catalog["Metadata"].split()[0])]
+    metadata.stream = [part.replace(b"</rdf:RDF>", xmp + b"</rdf:RDF>") for part in metadata.stream]
+    pdf.catalog["AF"][:] = dict.fromkeys(pdf.catalog["AF"])

@@ -11,47 +11,41 @@ from __future__ import annotations
 import uuid
 from decimal import Decimal
 
-from invoiceapp.domain.identifiers import CVR, GLN, P_NUMBER, SE, Participant, is_valid_iban
-from invoiceapp.domain.invoice import (
-    AllowanceCharge,
-    Attachment,
-    Delivery,
-    Invoice,
-    Line,
-    PaymentMeans,
-    PaymentMeansCode,
-    VatInTaxCurrency,
-)
+from invoiceapp.domain.invoice import AllowanceCharge, Attachment, Classification, Invoice, Line, VatInTaxCurrency
 from invoiceapp.domain.money import HUNDRED, ZERO, divide, fixed2, multiply, plain, round2
-from invoiceapp.domain.parties import Address, Contact, Party
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
 from invoiceapp.domain.totals import vat_amount
-from invoiceapp.formats.base import Parameters
 
-from .common import billing_reference, embedded, item_names
-from .profiles import Profile
+from .common import (
+    bar_code,
+    billing_reference,
+    document_reference,
+    embedded,
+    item_names,
+    order_reference,
+    period,
+    project_as_document,
+)
+from .oioubl_party import AGENCY, VAT_SCHEME, buyer, delivery, payee, seller
+from .oioubl_payment import payment
+from .profiles import Ids
 from .xml import amount, document, group, leaf, price
 
-_AGENCY = "320"
 #: F-LIB309: OIOUBL knows no "exempt"; the reason goes into the note.
 _CATEGORIES = {
     VatCategory.STANDARD: "StandardRated",
     VatCategory.REVERSE_CHARGE: "ReverseCharge",
 }
 _ZERO_RATED = "ZeroRated"
-_VAT_SCHEME = group(
-    "TaxScheme",
-    leaf("ID", "63", schemeID="urn:oioubl:id:taxschemeid-1.5", schemeAgencyID=_AGENCY),
-    leaf("Name", "Moms"),
-)
-_ENDPOINT_SCHEMES = {GLN: "GLN", CVR: "DK:CVR", SE: "DK:SE", P_NUMBER: "DK:P"}
+#: UNCL 7143: what OIOUBL calls UNSPSC
+_UNSPSC = "TST"
 _NAMESPACE = uuid.UUID("6f8a5b0e-5f0c-5b1c-9d0e-0c1d0a6f7e21")
 
 
-def write(invoice: Invoice, parameters: Parameters, *, profile: Profile) -> bytes:
-    """The invoice or credit note as UTF-8 XML."""
+def write(invoice: Invoice, ids: Ids) -> bytes:
+    """The invoice or credit note as UTF-8 XML; for OIOUBL 2.01 and 2.02 with the elements of UBL 2.0 only."""
     root = "CreditNote" if invoice.is_credit_note else "Invoice"
-    return document(root, _head(invoice, profile), _references(invoice), _body(invoice), _lines(invoice))
+    return document(root, _head(invoice, ids), _references(invoice, ids), _body(invoice, ids), *_lines(invoice, ids))
 
 
 def document_uuid(invoice: Invoice) -> str:
@@ -59,19 +53,19 @@ def document_uuid(invoice: Invoice) -> str:
     return str(uuid.uuid5(_NAMESPACE, invoice.source_id))
 
 
-def _head(invoice: Invoice, profile: Profile) -> str:
+def _head(invoice: Invoice, ids: Ids) -> str:
     other = invoice.vat_in_tax_currency
     type_code = leaf(
         "InvoiceTypeCode",
         None if invoice.is_credit_note else invoice.type.code,
         listID="urn:oioubl:codelist:invoicetypecode-1.1",
-        listAgencyID=_AGENCY,
+        listAgencyID=AGENCY,
     )
     return "".join(
         (
-            leaf("UBLVersionID", profile.ubl_version),
-            leaf("CustomizationID", profile.customization_id),
-            leaf("ProfileID", profile.process_id, schemeID="urn:oioubl:id:profileid-1.6", schemeAgencyID=_AGENCY),
+            leaf("UBLVersionID", ids.customization.ubl_version),
+            leaf("CustomizationID", ids.customization.id),
+            leaf("ProfileID", ids.process.id, schemeID="urn:oioubl:id:profileid-1.6", schemeAgencyID=AGENCY),
             leaf("ID", invoice.number),
             leaf("CopyIndicator", "false"),
             leaf("UUID", document_uuid(invoice)),
@@ -81,6 +75,7 @@ def _head(invoice: Invoice, profile: Profile) -> str:
             leaf("DocumentCurrencyCode", invoice.currency),
             leaf("TaxCurrencyCode", other.currency if other else None),
             leaf("AccountingCost", invoice.accounting_cost),
+            period(invoice.period),
         )
     )
 
@@ -93,19 +88,20 @@ def _note(invoice: Invoice) -> str | None:
     return " / ".join(text for text in (invoice.note, *reasons) if text) or None
 
 
-def _references(invoice: Invoice) -> str:
+def _references(invoice: Invoice, ids: Ids) -> str:
+    # F-INV142: a line that refers to an order wants one in the head.
+    order_lines = any(line.order_line for line in invoice.lines)
+    # Only the invoice of UBL 2.1 has a ProjectReference.
+    as_document = invoice.is_credit_note or ids.is_ubl_2_0
     return "".join(
         (
-            group(
-                "OrderReference",
-                leaf("ID", invoice.order_reference),
-                leaf("SalesOrderID", invoice.sales_order_reference),
-            )
-            if invoice.order_reference
-            else "",
+            order_reference(invoice, needed=order_lines),
             *(billing_reference(reference) for reference in invoice.preceding),
-            group("ContractDocumentReference", leaf("ID", invoice.contract_reference)),
+            document_reference("DespatchDocumentReference", invoice.despatch_reference),
+            document_reference("ContractDocumentReference", invoice.contract_reference),
+            project_as_document(invoice.project_reference) if as_document else "",
             *(_attachment(item) for item in invoice.attachments),
+            "" if as_document else document_reference("ProjectReference", invoice.project_reference),
         )
     )
 
@@ -119,15 +115,19 @@ def _attachment(item: Attachment) -> str:
     )
 
 
-def _body(invoice: Invoice) -> str:
+def _body(invoice: Invoice, ids: Ids) -> str:
     exchange = _exchange_rate(invoice)
-    allowances = "".join(_allowance_charge(item, invoice.currency) for item in invoice.allowances_charges)
+    # F-LIB019: none of zero
+    allowances = "".join(
+        _allowance_charge(item, invoice.currency) for item in invoice.allowances_charges if item.amount != ZERO
+    )
     return "".join(
         (
-            group("AccountingSupplierParty", _seller(invoice.seller)),
-            group("AccountingCustomerParty", _buyer(invoice.buyer)),
-            _delivery(invoice.delivery),
-            "" if invoice.is_credit_note else _payment(invoice),
+            group("AccountingSupplierParty", seller(invoice.seller, ids)),
+            group("AccountingCustomerParty", buyer(invoice.buyer)),
+            payee(invoice.payee),
+            _delivery(invoice, ids),
+            "" if invoice.is_credit_note else payment(invoice, ids) + _prepaid(invoice),
             # The schema has the two in opposite orders in an invoice and a credit note.
             exchange + allowances if invoice.is_credit_note else allowances + exchange,
             _tax_total(invoice),
@@ -136,141 +136,18 @@ def _body(invoice: Invoice) -> str:
     )
 
 
-def _identifier(name: str, participant: Participant) -> str:
-    scheme = _ENDPOINT_SCHEMES.get(participant.scheme, "ZZZ")
-    value = f"DK{participant.value}" if participant.scheme == CVR else participant.value  # F-LIB180
-    return leaf(name, value, schemeID=scheme, schemeAgencyID="9" if participant.scheme == GLN else None)
-
-
-def _company_id(party: Party) -> str:
-    """Legal registration; ``ZZZ`` for companies that are not Danish (F-LIB189)."""
-    if party.legal_scheme == CVR and party.legal_id:
-        return leaf("CompanyID", f"DK{party.legal_id}", schemeID="DK:CVR")
-    return leaf("CompanyID", party.legal_id or party.vat_id, schemeID="ZZZ")
-
-
-def _legal_entity(party: Party) -> str:
-    """Nothing for a buyer without registration, such as a school that only has its EAN number (F-LIB187)."""
-    company_id = _company_id(party)
-    return group("PartyLegalEntity", leaf("RegistrationName", party.name), company_id) if company_id else ""
-
-
-def _party(party: Party, contact: str) -> str:
-    identification = (
-        _identifier("ID", Participant(CVR, party.legal_id)) if party.legal_scheme == CVR and party.legal_id else ""
-    )
-    vat_id = party.vat_id
-    tax_scheme = leaf("CompanyID", vat_id, schemeID="DK:SE" if vat_id and vat_id.startswith("DK") else "ZZZ")
-    return group(
-        "Party",
-        _identifier("EndpointID", party.endpoint) if party.endpoint else "",
-        group("PartyIdentification", identification),
-        group("PartyName", leaf("Name", party.name)),
-        _address("PostalAddress", party.address),
-        group("PartyTaxScheme", tax_scheme, _VAT_SCHEME) if vat_id else "",
-        _legal_entity(party),
-        contact,
-    )
-
-
-def _seller(party: Party) -> str:
-    return _party(party, _contact(party.contact, None))
-
-
-def _buyer(party: Party) -> str:
-    # F-INV046, F-INV051: exactly one contact, with an id.
-    return _party(party, _contact(party.contact, party.contact.id or "n/a"))
-
-
-def _contact(contact: Contact, id_: str | None) -> str:
-    return group(
-        "Contact",
-        leaf("ID", id_),
-        leaf("Name", contact.name),
-        leaf("Telephone", contact.phone),
-        leaf("ElectronicMail", contact.email),
-    )
-
-
-def _address(name: str, address: Address) -> str:
-    # F-LIB025. StructuredLax: Billy has street and number in one field, which StructuredDK forbids.
-    return group(
-        name,
-        leaf(
-            "AddressFormatCode",
-            "StructuredLax",
-            listID="urn:oioubl:codelist:addressformatcode-1.1",
-            listAgencyID=_AGENCY,
-        ),
-        leaf("StreetName", address.street),
-        leaf("AdditionalStreetName", address.additional),
-        leaf("CityName", address.city),
-        leaf("PostalZone", address.postal_code),
-        group("Country", leaf("IdentificationCode", address.country)),
-    )
-
-
-def _delivery(delivery: Delivery | None) -> str:
-    if delivery is None:
+def _delivery(invoice: Invoice, ids: Ids) -> str:
+    """Not in a credit note of UBL 2.0, which has no such element."""
+    if invoice.delivery is None or (invoice.is_credit_note and ids.is_ubl_2_0):
         return ""
-    return group("Delivery", leaf("ActualDeliveryDate", delivery.date.isoformat() if delivery.date else None))
+    return delivery(invoice.delivery)
 
 
-def _payment(invoice: Invoice) -> str:
-    means = invoice.payment[0] if invoice.payment else PaymentMeans(PaymentMeansCode.UNDEFINED)
-    due = invoice.due_date.isoformat() if invoice.due_date else None
-    return group("PaymentMeans", leaf("ID", "1"), *_payment_means(means, due)) + group(
-        "PaymentTerms",
-        leaf("ID", "1"),
-        leaf("PaymentMeansID", "1"),
-        leaf("Note", invoice.payment_terms),
-        amount("Amount", invoice.totals.payable, invoice.currency),  # F-INV134
-    )
-
-
-def _channel(code: str) -> str:
-    return leaf("PaymentChannelCode", code, listID="urn:oioubl:codelist:paymentchannelcode-1.1", listAgencyID=_AGENCY)
-
-
-def _payment_means(means: PaymentMeans, due: str | None) -> tuple[str, ...]:
-    """Code, due date, channel and account by code (F-LIB100 … F-LIB165)."""
-    due_date = leaf("PaymentDueDate", due)
-    if means.code is PaymentMeansCode.FIK:
-        kind, _, reference = (means.payment_id or "").partition("#")
-        return (
-            leaf("PaymentMeansCode", "93"),
-            due_date,
-            _channel("DK:FIK"),
-            leaf("InstructionID", reference),
-            leaf("PaymentID", kind),
-            group("CreditAccount", leaf("AccountID", means.account)),
-        )
-    if means.code is PaymentMeansCode.BANK_ACCOUNT:
-        return (leaf("PaymentMeansCode", "42"), due_date, _channel("DK:BANK"), _danish_account(means))
-    if means.account and is_valid_iban(means.account):
-        return _iban_means(means, due_date)
-    return (leaf("PaymentMeansCode", means.code.value), due_date)
-
-
-def _danish_account(means: PaymentMeans) -> str:
-    return group(
-        "PayeeFinancialAccount",
-        leaf("ID", means.account),
-        leaf("PaymentNote", means.payment_id[:20] if means.payment_id else None),
-        group("FinancialInstitutionBranch", leaf("ID", means.branch)),
-    )
-
-
-def _iban_means(means: PaymentMeans, due_date: str) -> tuple[str, ...]:
-    """58, or 31 with the bank's BIC, which F-LIB103 … demand of it; F-LIB100 has no code 30."""
-    foreign = means.code is PaymentMeansCode.CREDIT_TRANSFER and means.branch is not None
-    institution = group("FinancialInstitution", leaf("ID", means.branch)) if foreign else ""
-    return (
-        leaf("PaymentMeansCode", "31" if foreign else "58"),
-        due_date,
-        _channel("IBAN"),
-        group("PayeeFinancialAccount", leaf("ID", means.account), group("FinancialInstitutionBranch", institution)),
-    )
+def _prepaid(invoice: Invoice) -> str:
+    """F-INV131: PrepaidAmount is the sum of these."""
+    if invoice.totals.prepaid == ZERO:
+        return ""
+    return group("PrepaidPayment", amount("PaidAmount", invoice.totals.prepaid, invoice.currency))
 
 
 def _exchange_rate(invoice: Invoice) -> str:
@@ -295,6 +172,7 @@ def _allowance_charge(item: AllowanceCharge, currency: str) -> str:
     return group(
         "AllowanceCharge",
         leaf("ChargeIndicator", "true" if item.is_charge else "false"),
+        leaf("AllowanceChargeReasonCode", item.reason_code),
         leaf("AllowanceChargeReason", item.reason),
         leaf("MultiplierFactorNumeric", factor),
         amount("Amount", item.amount, currency),
@@ -310,10 +188,10 @@ def _category(vat: VatClass) -> str:
             "ID",
             _CATEGORIES.get(vat.category, _ZERO_RATED),
             schemeID="urn:oioubl:id:taxcategoryid-1.4",
-            schemeAgencyID=_AGENCY,
+            schemeAgencyID=AGENCY,
         ),
         leaf("Percent", fixed2(vat.percent)),
-        _VAT_SCHEME,
+        VAT_SCHEME,
     )
 
 
@@ -369,21 +247,36 @@ def _totals(invoice: Invoice) -> str:
     )
 
 
-def _lines(invoice: Invoice) -> str:
-    line_name, quantity_name = (
-        ("CreditNoteLine", "CreditedQuantity") if invoice.is_credit_note else ("InvoiceLine", "InvoicedQuantity")
-    )
-    return "".join(_line(line_name, quantity_name, line, invoice.currency) for line in invoice.lines)
+def _lines(invoice: Invoice, ids: Ids) -> list[str]:
+    write_line = _credit_note_line if invoice.is_credit_note else _invoice_line
+    return [write_line(line, invoice.currency, ids) for line in invoice.lines]
 
 
 def net_price(line: Line) -> Decimal:
-    """Price after line discounts: F-INV340 wants price x quantity = line amount."""
+    """Price after line discounts: F-INV340 wants price x quantity / base quantity = line amount."""
     if not line.allowances_charges or line.quantity == ZERO:
         return line.price
-    return abs(divide(line.net_amount, line.quantity, max(6, line.quantity.adjusted() + 4)))
+    net = multiply(line.net_amount, line.base_quantity)
+    return abs(divide(net, line.quantity, max(6, line.quantity.adjusted() + 4)))
 
 
-def _line(name: str, quantity_name: str, line: Line, currency: str) -> str:
+def _invoice_line(line: Line, currency: str, ids: Ids) -> str:
+    # The line of UBL 2.0 has no period.
+    when = "" if line.period is None or ids.is_ubl_2_0 else period(line.period)
+    return _line("InvoiceLine", "InvoicedQuantity", line, currency, when + _order_line(line))
+
+
+def _credit_note_line(line: Line, currency: str, ids: Ids) -> str:
+    # The line of UBL 2.0 has neither.
+    references = "" if ids.is_ubl_2_0 else period(line.period) + _order_line(line)
+    return _line("CreditNoteLine", "CreditedQuantity", line, currency, references)
+
+
+def _order_line(line: Line) -> str:
+    return group("OrderLineReference", leaf("LineID", line.order_line)) if line.order_line else ""
+
+
+def _line(name: str, quantity_name: str, line: Line, currency: str, references: str) -> str:
     item, tax = line.item, vat_amount(line.net_amount, line.vat)
     return group(
         name,
@@ -392,11 +285,27 @@ def _line(name: str, quantity_name: str, line: Line, currency: str) -> str:
         leaf(quantity_name, plain(line.quantity), unitCode=line.unit),
         amount("LineExtensionAmount", line.net_amount, currency),
         leaf("AccountingCost", line.accounting_cost),
+        references,
         group("TaxTotal", amount("TaxAmount", tax, currency), _subtotal(line.net_amount, tax, line.vat, currency)),
         group(
             "Item",
             item_names(item),
-            group("StandardItemIdentification", leaf("ID", item.standard_id, schemeID="GTIN", schemeAgencyID="9")),
+            bar_code(item.standard_id, schemeID="GTIN", schemeAgencyID="9") if item.standard_id else "",
+            *map(_classification, item.classifications),
         ),
-        group("Price", price("PriceAmount", net_price(line), currency), leaf("BaseQuantity", "1", unitCode=line.unit)),
+        group(
+            "Price",
+            price("PriceAmount", net_price(line), currency),
+            leaf("BaseQuantity", plain(line.base_quantity), unitCode=line.unit),
+        ),
     )
+
+
+def _classification(found: Classification) -> str:
+    """UNSPSC, the only list that receivers know (W-INV184), whose versions OIOUBL writes with one dot: 19.0501."""
+    if found.list_id != _UNSPSC:
+        return ""
+    year, dot, rest = (found.version or "").partition(".")
+    version = f"{year}{dot}{rest.replace('.', '')}" or None
+    code = leaf("ItemClassificationCode", found.code, listID="UNSPSC", listAgencyID="113", listVersionID=version)
+    return group("CommodityClassification", code)

@@ -2,46 +2,60 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from invoiceapp.domain.identifiers import CVR, Participant, cvr_from
 from invoiceapp.domain.invoice import (
     AllowanceCharge,
     Attachment,
+    Classification,
     Delivery,
     Invoice,
     Line,
     PaymentMeans,
-    Period,
+    PaymentMeansCode,
 )
 from invoiceapp.domain.money import plain
-from invoiceapp.domain.parties import Address, Contact, Party
+from invoiceapp.domain.parties import Address, Contact, Party, Payee
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
-from invoiceapp.formats.base import Parameters
 
-from .common import billing_reference, embedded, item_names
-from .profiles import Profile
+from .common import (
+    bar_code,
+    billing_reference,
+    card_account,
+    delivery,
+    document_reference,
+    embedded,
+    has_registration_number,
+    item_names,
+    order_reference,
+    period,
+    project_as_document,
+)
+from .profiles import Ids
 from .xml import amount, document, group, leaf, price
 
 _VAT_SCHEME = group("TaxScheme", leaf("ID", "VAT"))
+_ONE = Decimal(1)
 
 
-def write(invoice: Invoice, parameters: Parameters, *, profile: Profile) -> bytes:
+def write(invoice: Invoice, ids: Ids) -> bytes:
     """The invoice or credit note as UTF-8 XML."""
     if invoice.is_credit_note:
-        return document("CreditNote", *_credit_note(invoice, profile))
-    return document("Invoice", *_invoice(invoice, profile))
+        return document("CreditNote", *_credit_note(invoice, ids))
+    return document("Invoice", *_invoice(invoice, ids))
 
 
-def _invoice(invoice: Invoice, profile: Profile) -> tuple[str, ...]:
+def _invoice(invoice: Invoice, ids: Ids) -> tuple[str, ...]:
     return (
-        leaf("CustomizationID", profile.customization_id),
-        leaf("ProfileID", profile.process_id),
+        leaf("CustomizationID", ids.customization.id),
+        leaf("ProfileID", ids.process.id),
         leaf("ID", invoice.number),
         leaf("IssueDate", invoice.issue_date.isoformat()),
         leaf("DueDate", invoice.due_date.isoformat() if invoice.due_date else None),
         leaf("InvoiceTypeCode", invoice.type.code),
         _common_head(invoice),
-        _order_reference(invoice),
-        *(billing_reference(reference) for reference in invoice.preceding),
-        group("ContractDocumentReference", leaf("ID", invoice.contract_reference)),
+        _references(invoice),
         *(_attachment(item) for item in invoice.attachments),
         group("ProjectReference", leaf("ID", invoice.project_reference)),
         _common_body(invoice),
@@ -49,21 +63,16 @@ def _invoice(invoice: Invoice, profile: Profile) -> tuple[str, ...]:
     )
 
 
-def _credit_note(invoice: Invoice, profile: Profile) -> tuple[str, ...]:
+def _credit_note(invoice: Invoice, ids: Ids) -> tuple[str, ...]:
     return (
-        leaf("CustomizationID", profile.customization_id),
-        leaf("ProfileID", profile.process_id),
+        leaf("CustomizationID", ids.customization.id),
+        leaf("ProfileID", ids.process.id),
         leaf("ID", invoice.number),
         leaf("IssueDate", invoice.issue_date.isoformat()),
         leaf("CreditNoteTypeCode", invoice.type.code),
         _common_head(invoice),
-        _order_reference(invoice),
-        *(billing_reference(reference) for reference in invoice.preceding),
-        group("ContractDocumentReference", leaf("ID", invoice.contract_reference)),
-        # UBL 2.1 has no ProjectReference in a credit note; type code 50 stands for it (BT-11).
-        group("AdditionalDocumentReference", leaf("ID", invoice.project_reference), leaf("DocumentTypeCode", "50"))
-        if invoice.project_reference
-        else "",
+        _references(invoice),
+        project_as_document(invoice.project_reference),
         *(_attachment(item) for item in invoice.attachments),
         _common_body(invoice),
         *(_line("CreditNoteLine", "CreditedQuantity", line, invoice.currency) for line in invoice.lines),
@@ -79,7 +88,7 @@ def _common_head(invoice: Invoice) -> str:
             leaf("TaxCurrencyCode", tax_currency.currency if tax_currency else None),
             leaf("AccountingCost", invoice.accounting_cost),
             leaf("BuyerReference", invoice.buyer_reference),
-            _period(invoice.period),
+            period(invoice.period),
         )
     )
 
@@ -87,10 +96,11 @@ def _common_head(invoice: Invoice) -> str:
 def _common_body(invoice: Invoice) -> str:
     return "".join(
         (
-            group("AccountingSupplierParty", _party(invoice.seller)),
-            group("AccountingCustomerParty", _party(invoice.buyer)),
+            group("AccountingSupplierParty", _seller(invoice.seller)),
+            group("AccountingCustomerParty", _buyer(invoice.buyer)),
+            _payee(invoice.payee),
             _delivery(invoice.delivery),
-            *(_payment_means(means, invoice) for means in invoice.payment),
+            *_payment(invoice),
             group("PaymentTerms", leaf("Note", invoice.payment_terms)),
             *(_allowance_charge(item, invoice.currency) for item in invoice.allowances_charges),
             _tax_total(invoice),
@@ -99,20 +109,15 @@ def _common_body(invoice: Invoice) -> str:
     )
 
 
-def _period(period: Period | None) -> str:
-    if period is None:
-        return ""
-    return group(
-        "InvoicePeriod",
-        leaf("StartDate", period.start.isoformat() if period.start else None),
-        leaf("EndDate", period.end.isoformat() if period.end else None),
+def _references(invoice: Invoice) -> str:
+    return "".join(
+        (
+            order_reference(invoice),
+            *(billing_reference(reference) for reference in invoice.preceding),
+            document_reference("DespatchDocumentReference", invoice.despatch_reference),
+            document_reference("ContractDocumentReference", invoice.contract_reference),
+        )
     )
-
-
-def _order_reference(invoice: Invoice) -> str:
-    # UBL wants an ID in OrderReference; NA is what Peppol prescribes where only BT-14 is known.
-    order = invoice.order_reference or ("NA" if invoice.sales_order_reference else None)
-    return group("OrderReference", leaf("ID", order), leaf("SalesOrderID", invoice.sales_order_reference))
 
 
 def _attachment(item: Attachment) -> str:
@@ -124,11 +129,28 @@ def _attachment(item: Attachment) -> str:
     )
 
 
-def _party(party: Party) -> str:
+def _seller(party: Party) -> str:
+    return _party(party, party.identifiers, party.legal_form)
+
+
+def _buyer(party: Party) -> str:
+    # UBL-SR-16: one number beside the electronic address.
+    return _party(party, party.identifiers[:1], None)
+
+
+def _identification(number: Participant) -> str:
+    # DK-R-013: with scheme. BR-CL-10: of ISO 6523 only, not those that only electronic addresses have.
+    if not number.scheme.startswith("0"):
+        return ""
+    return group("PartyIdentification", leaf("ID", number.value, schemeID=number.scheme))
+
+
+def _party(party: Party, identifiers: tuple[Participant, ...], legal_form: str | None) -> str:
     endpoint = party.endpoint
     return group(
         "Party",
         leaf("EndpointID", endpoint.value, schemeID=endpoint.scheme) if endpoint else "",
+        *(_identification(number) for number in identifiers),
         group("PartyName", leaf("Name", party.trading_name)),
         _address("PostalAddress", party.address),
         group("PartyTaxScheme", leaf("CompanyID", party.vat_id), _VAT_SCHEME) if party.vat_id else "",
@@ -136,8 +158,20 @@ def _party(party: Party) -> str:
             "PartyLegalEntity",
             leaf("RegistrationName", party.name),
             leaf("CompanyID", party.legal_id, schemeID=party.legal_scheme),
+            leaf("CompanyLegalForm", legal_form),
         ),
         _contact(party.contact),
+    )
+
+
+def _payee(payee: Payee | None) -> str:
+    if payee is None:
+        return ""
+    scheme = CVR if cvr_from(payee.legal_id) == payee.legal_id else None
+    return group(
+        "PayeeParty",
+        group("PartyName", leaf("Name", payee.name)),
+        group("PartyLegalEntity", leaf("CompanyID", payee.legal_id, schemeID=scheme)),
     )
 
 
@@ -162,30 +196,70 @@ def _contact(contact: Contact) -> str:
     )
 
 
-def _delivery(delivery: Delivery | None) -> str:
-    if delivery is None:
+def _delivery(value: Delivery | None) -> str:
+    if value is None:
         return ""
-    return group(
-        "Delivery",
-        leaf("ActualDeliveryDate", delivery.date.isoformat() if delivery.date else None),
-        group("DeliveryLocation", _address("Address", delivery.address)) if delivery.address else "",
+    place = value.location
+    return delivery(
+        value,
+        leaf("ID", place.value, schemeID=place.scheme) if place else "",
+        _address("Address", value.address) if value.address else "",
     )
 
 
-def _payment_means(means: PaymentMeans, invoice: Invoice) -> str:
-    # BT-9 has no element of its own in a credit note.
+def _means_code(means: PaymentMeans, domestic: bool) -> PaymentMeansCode:
+    """The code; between Danes 30 is not allowed (DK-R-005), nor 31 without a bank (DK-R-006)."""
+    if not domestic or means.code not in (PaymentMeansCode.CREDIT_TRANSFER, PaymentMeansCode.DEBIT_TRANSFER):
+        return means.code
+    if means.code is PaymentMeansCode.DEBIT_TRANSFER and means.branch:
+        return means.code
+    return PaymentMeansCode.BANK_ACCOUNT if has_registration_number(means) else PaymentMeansCode.SEPA
+
+
+def _payment(invoice: Invoice) -> list[str]:
+    """The first way to pay, and those that go with it: a document has one code and one reference (UBL-SR-44, UBL-SR-47)."""
+    if not invoice.payment:
+        return []
+    domestic = invoice.seller.is_danish and invoice.buyer.is_danish
+    reference = invoice.payment[0].payment_id
+    code = _means_code(invoice.payment[0], domestic)
+    fitting = [
+        means
+        for means in invoice.payment
+        if _means_code(means, domestic) is code and means.payment_id in (reference, None)
+    ]
+    # BT-9 has no element of its own in a credit note; UBL-SR-45: it stands there once.
     due = invoice.due_date.isoformat() if invoice.is_credit_note and invoice.due_date else None
+    return [_payment_means(means, code, None if number else due) for number, means in enumerate(fitting)]
+
+
+def _payment_means(means: PaymentMeans, code: PaymentMeansCode, due: str | None) -> str:
     return group(
         "PaymentMeans",
-        leaf("PaymentMeansCode", means.code.value),
+        leaf("PaymentMeansCode", code.value),
         leaf("PaymentDueDate", due),
         leaf("PaymentID", means.payment_id),
-        group(
-            "PayeeFinancialAccount",
-            leaf("ID", means.account),
-            leaf("Name", means.account_name),
-            group("FinancialInstitutionBranch", leaf("ID", means.branch)),
-        ),
+        card_account(means),
+        _payee_account(means) if means.account else "",
+        _mandate(means),
+    )
+
+
+def _payee_account(means: PaymentMeans) -> str:
+    return group(
+        "PayeeFinancialAccount",
+        leaf("ID", means.account),
+        leaf("Name", means.account_name),
+        group("FinancialInstitutionBranch", leaf("ID", means.branch)),
+    )
+
+
+def _mandate(means: PaymentMeans) -> str:
+    """The agreement to direct debit (DK-R-007, PEPPOL-EN16931-R061)."""
+    if not (means.mandate or means.payer_account):
+        return ""
+    return group(
+        "PaymentMandate", leaf("ID", means.mandate), group("PayerFinancialAccount", leaf("ID", means.payer_account))
     )
 
 
@@ -193,6 +267,7 @@ def _allowance_charge(item: AllowanceCharge, currency: str) -> str:
     return group(
         "AllowanceCharge",
         leaf("ChargeIndicator", "true" if item.is_charge else "false"),
+        leaf("AllowanceChargeReasonCode", item.reason_code),
         leaf("AllowanceChargeReason", item.reason),
         # A percentage here, unlike OIOUBL's factor (PEPPOL-EN16931-R040).
         leaf("MultiplierFactorNumeric", plain(item.percent) if item.percent is not None else None),
@@ -259,13 +334,26 @@ def _line(name: str, quantity_name: str, line: Line, currency: str) -> str:
         leaf(quantity_name, plain(line.quantity), unitCode=line.unit),
         amount("LineExtensionAmount", line.net_amount, currency),
         leaf("AccountingCost", line.accounting_cost),
-        group("OrderLineReference", leaf("LineID", line.order_line)),
+        period(line.period) if line.period else "",
+        group("OrderLineReference", leaf("LineID", line.order_line)) if line.order_line else "",
         *(_allowance_charge(allowance, currency) for allowance in line.allowances_charges),
         group(
             "Item",
             item_names(item),
-            group("StandardItemIdentification", leaf("ID", item.standard_id, schemeID="0160")),
+            bar_code(item.standard_id, schemeID="0160") if item.standard_id else "",
+            *map(_classification, item.classifications),
             _category("ClassifiedTaxCategory", line.vat),
         ),
-        group("Price", price("PriceAmount", line.price, currency)),
+        group("Price", price("PriceAmount", line.price, currency), _base_quantity(line)),
     )
+
+
+def _classification(found: Classification) -> str:
+    code = leaf("ItemClassificationCode", found.code, listID=found.list_id, listVersionID=found.version)
+    return group("CommodityClassification", code)
+
+
+def _base_quantity(line: Line) -> str:
+    if line.base_quantity == _ONE:
+        return ""
+    return leaf("BaseQuantity", plain(line.base_quantity), unitCode=line.unit)  # PEPPOL-EN16931-R130: the line's unit

@@ -31,7 +31,10 @@ def leaf(name: str, text: str | None, **attributes: str | None) -> str:
         return ""
     if not attributes:
         return f"<cbc:{name}>{escape(text)}</cbc:{name}>"
-    written = "".join(f' {key}="{escape(value)}"' for key, value in attributes.items() if value is not None)
+    written = ""
+    for key, value in attributes.items():
+        if value is not None:
+            written += f' {key}="{escape(value)}"'
     return f"<cbc:{name}{written}>{escape(text)}</cbc:{name}>"
 
 

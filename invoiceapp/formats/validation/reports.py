@@ -14,14 +14,17 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from invoiceapp.domain.findings import Finding, Severity
+from invoiceapp.domain.findings import Finding, Severity, Text
 
 from . import book
 
 _SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 #: Severity is the first letter of an OIOUBL rule id.
 _OIOUBL_ID = re.compile(r"\[([FW]-[A-Z]+\d+|OIOUBL-[\w-]+)\]")
-_UNNAMED = "OIOUBL"
+_UNNAMED, _UNNAMED_CII = "OIOUBL", "FACTUR-X"
+#: The first place, and those that the error book may list after it.
+_MOST_PLACES = 6
+_NAMESPACE = re.compile(r"\{[^}]*\}")
 
 
 # Saxon and the ISO skeleton name elements as *:Invoice[…] and Q{urn:…}Invoice, which XPath 1.0 does not know.
@@ -55,12 +58,27 @@ class _Complaint:
     official: str
     location: str | None
 
+    @property
+    def is_unavoidable(self) -> bool:
+        """CII's schema demands a delivery, also an empty one; the rule against empty elements then warns of it."""
+        return self.rule == "PEPPOL-EN16931-R008" and "ApplicableHeaderTradeDelivery" in (self.location or "")[-40:]
+
+    @property
+    def cause(self) -> tuple[str, str]:
+        """What is told once: a rule, or the words of an assertion that names no rule."""
+        return (self.rule, self.official if self.rule in (_UNNAMED, _UNNAMED_CII) else "")
+
 
 def _oioubl_complaint(message: str, location: str | None) -> _Complaint:
     found = _OIOUBL_ID.search(message)
-    rule = found.group(1) if found else _UNNAMED
+    unnamed = _UNNAMED_CII if "CrossIndustryInvoice" in (location or "") else _UNNAMED
+    rule = found.group(1) if found else unnamed
     severity = Severity.WARNING if rule.startswith("W-") else Severity.FATAL
-    return _Complaint(rule, severity, _OIOUBL_ID.sub("", message), location)
+    return _Complaint(rule, severity, _plain(_OIOUBL_ID.sub("", message)), location)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _svrl(root: etree._Element) -> Iterator[_Complaint]:
@@ -71,7 +89,7 @@ def _svrl(root: etree._Element) -> Iterator[_Complaint]:
             yield _oioubl_complaint(official, location)
             continue
         severity = Severity.WARNING if failed.get("flag") == "warning" else Severity.FATAL
-        yield _Complaint(rule, severity, official.replace(f"[{rule}]-", ""), location)
+        yield _Complaint(rule, severity, _plain(official.replace(f"[{rule}]-", "")), location)
 
 
 def _oioubl(root: etree._Element) -> Iterator[_Complaint]:
@@ -89,13 +107,36 @@ def read_report(xml: str, document: etree._Element | None = None) -> list[Findin
             raise ValueError("the rule set answered with something that is no report")
         return []
     root = etree.fromstring(xml.encode())
-    unique: dict[str, _Complaint] = {}
+    grouped: dict[tuple[str, str], list[_Complaint]] = {}
     for complaint in _oioubl(root) if etree.QName(root).localname == "Schematron" else _svrl(root):
-        unique.setdefault(complaint.rule, complaint)
-    return [_explained(complaint, document) for complaint in unique.values()]
+        if complaint.is_unavoidable:
+            continue
+        grouped.setdefault(complaint.cause, []).append(complaint)
+    return [_explained(complaints, document) for complaints in grouped.values()]
 
 
-def _explained(complaint: _Complaint, document: etree._Element | None) -> Finding:
-    places = elements_at(document, complaint.location) if document is not None and complaint.location else []
-    official = " ".join(complaint.official.split())
-    return book.explain(complaint.rule, complaint.severity, official, complaint.location, places[0] if places else None)
+def _explained(complaints: list[_Complaint], document: etree._Element | None) -> Finding:
+    first = complaints[0]
+    locations = list(dict.fromkeys(complaint.location for complaint in complaints))
+    # A rule may complain of each of a thousand lines, and each location is a search: only those that a text can list.
+    places = [_place(document, location) for location in locations[:_MOST_PLACES]]
+    return book.explain(
+        first.rule,
+        first.severity,
+        first.official,
+        first.location,
+        places[0],
+        [place for place in places[1:] if place is not None],
+        len(locations) - 1,
+    )
+
+
+def _place(document: etree._Element | None, location: str | None) -> etree._Element | None:
+    found = elements_at(document, location) if document is not None and location else []
+    return found[0] if found else None
+
+
+def schema_finding(message: str, row: int, path: str | None) -> Finding:
+    """The finding for what an XSD said of a document; ``row`` is the line of the file."""
+    plain = _NAMESPACE.sub("", message)
+    return book.finding("XSD", location=path, row=row, detail=Text(plain, plain))

@@ -1,4 +1,4 @@
-"""XSD and Schematron, compiled once per process.
+"""XSD and Schematron, compiled once per process and edition.
 
 Traps that shape this module (docs/decisions/0004): compiling costs seconds, so
 it happens once; style sheets are compiled from files, because compiling from
@@ -8,26 +8,36 @@ through a hardened lxml parser first and Saxon gets what lxml serialises.
 
 from __future__ import annotations
 
+import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from lxml import etree
 
-from invoiceapp.domain.findings import Finding, Severity, Text, Turn, fatal, has_fatal
+from invoiceapp.domain.findings import Finding, Severity, Text, Turn, has_fatal
 from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.formats.base import Format, Unreadable
 
-from .catalogue import RuleSet, find_rule_set, xsd_path
-from .reports import read_report
+from . import catalogue, packs, sheets
+from .catalogue import RuleSet, Slot
+from .reports import read_report, schema_finding
 
 #: An invoice of 4 000 lines is about 4 MB, and PDFs may be embedded.
 LARGEST_DOCUMENT = 64 * 1024 * 1024
+#: Seconds after which RULES_DIR is looked at again, so that a worker takes up a new edition without a restart.
+FRESH = 60
 
 _ROOT_TYPES = {
     "{urn:oasis:names:specification:ubl:schema:xsd:Invoice-2}Invoice": DocumentType.INVOICE,
     "{urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2}CreditNote": DocumentType.CREDIT_NOTE,
 }
+_RSM = "{urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100}"
+_RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
+_CII_ROOT = f"{_RSM}CrossIndustryInvoice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +60,32 @@ class Validator:
     """Rules of one process. Not thread-safe: each worker process has its own."""
 
     rules_dir: Path | None = None
+    today: Callable[[], date] = date.today
+    """Rules change at midnight where the sender is"""
+    pinned: tuple[str, str] | None = None
+    """Pack and version that judge whatever their dates say, to try a coming edition"""
+    ticks: Callable[[], float] = time.monotonic
     _schemas: dict[str, etree.XMLSchema] = field(default_factory=dict)
-    _rule_sets: dict[str, tuple[RuleSet, Any] | None] = field(default_factory=dict)
+    _rule_sets: dict[Slot, RuleSet | None] = field(default_factory=dict)
+    _executables: dict[tuple[Path, str], Any] = field(default_factory=dict)
+    """By path and SHA-256: an edition may be replaced under the same path"""
+    _day: date | None = None
+    _looked_at: float = -FRESH
+    _signature: tuple[tuple[str, int], ...] = ()
     _saxon: Any = None
 
     def warm(self, formats: list[Format]) -> None:
         """Compile everything the formats need, before the first document waits for it."""
+        self._refresh(self.today())
         for item in formats:
             for schema in item.schemas.values():
                 if schema.xsd:
                     self._schema(schema.xsd)
-                for name in schema.rules:
-                    self._compiled(name)
+                for slot in catalogue.slots(schema.rules):
+                    self._compiled(slot)
 
-    def validate(self, content: bytes, fmt: Format, document_type: DocumentType) -> Report:
-        """Findings of all layers; the rule sets run only over what the XSD accepts."""
+    def validate(self, content: bytes, fmt: Format, document_type: DocumentType, on: date | None = None) -> Report:
+        """Findings of all layers, by the rules of a day (today); the rule sets run only over what the XSD accepts."""
         own = tuple(fmt.examine(content)) if fmt.examine else ()
         schema = fmt.schemas.get(document_type)
         if schema is None or has_fatal(own):
@@ -79,19 +100,21 @@ class Validator:
             broken = self._xsd_findings(root, schema.xsd)
             if broken:
                 return Report((*own, *broken))
-        report = self._judge(root, schema.rules)
+        report = self.judge(root, schema.rules, on)
         return replace(report, findings=(*own, *report.findings))
 
-    def _judge(self, root: etree._Element, names: tuple[str, ...]) -> Report:
+    def judge(self, root: etree._Element, names: tuple[str, ...], on: date | None = None) -> Report:
+        """What rule sets say of an XML document, by the rules of a day (today), without asking for its schema."""
+        self._refresh(on or self.today())
         findings: list[Finding] = []
         used: list[RuleSet] = []
         missing: list[str] = []
         text = etree.tostring(root, encoding="unicode")
         node = None
-        for name in names:
-            compiled = self._compiled(name)
+        for slot in catalogue.slots(names):
+            compiled = self._compiled(slot)
             if compiled is None:
-                missing.append(name)
+                missing.append(slot.name)
                 continue
             rule_set, executable = compiled
             node = node if node is not None else self._saxon.parse_xml(xml_text=text)
@@ -101,7 +124,7 @@ class Validator:
 
     def _schema(self, name: str) -> etree.XMLSchema:
         if name not in self._schemas:
-            self._schemas[name] = etree.XMLSchema(etree.parse(str(xsd_path(name))))
+            self._schemas[name] = etree.XMLSchema(etree.parse(str(catalogue.xsd_path(name))))
         return self._schemas[name]
 
     def _xsd_findings(self, root: etree._Element, name: str) -> list[Finding]:
@@ -109,28 +132,55 @@ class Validator:
         if schema.validate(root):
             return []
         error = schema.error_log[0]
-        return [
-            fatal(
-                "XSD",
-                f"Dokumentet følger ikke UBL-skemaet (linje {error.line}): {error.message}",
-                f"The document does not follow the UBL schema (line {error.line}): {error.message}",
-                turn=Turn.OPERATOR,
-                location=error.path,
-            )
-        ]
+        return [schema_finding(error.message, error.line, error.path)]
 
-    def _compiled(self, name: str) -> tuple[RuleSet, Any] | None:
-        if name not in self._rule_sets:
-            rule_set = find_rule_set(name, self.rules_dir)
-            self._rule_sets[name] = (rule_set, self._compile(rule_set.path)) if rule_set else None
-        return self._rule_sets[name]
+    def _refresh(self, on: date) -> None:
+        """Look up again what judges, on another day or when ``RULES_DIR`` has changed, and drop what does no more."""
+        now = self.ticks()
+        if on == self._day and now - self._looked_at < FRESH:
+            return
+        self._looked_at = now
+        signature = packs.signature(self.rules_dir)
+        if (on, signature) == (self._day, self._signature):
+            return
+        self._day, self._signature = on, signature
+        self._rule_sets = {slot: self._find(slot) for slot in self._rule_sets}
+        used = {(found.path, found.sha256) for found in self._rule_sets.values() if found}
+        self._executables = {key: item for key, item in self._executables.items() if key in used}
+
+    def _find(self, slot: Slot) -> RuleSet | None:
+        editions = packs.installed(self.rules_dir, slot.pack) if slot.pack else []
+        if self.pinned and self.pinned[0] == slot.pack:
+            editions = [
+                replace(edition, valid_from=None, valid_to=None)
+                for edition in editions
+                if edition.version == self.pinned[1]
+            ]
+        return catalogue.resolve(slot, editions, self._day or self.today())
+
+    def _compiled(self, slot: Slot) -> tuple[RuleSet, Any] | None:
+        if slot not in self._rule_sets:
+            self._rule_sets[slot] = self._find(slot)
+        rule_set = self._rule_sets[slot]
+        if rule_set is None:
+            return None
+        key = (rule_set.path, rule_set.sha256)
+        if key not in self._executables:
+            self._executables[key] = self._compile(rule_set.path)
+        return rule_set, self._executables[key]
 
     def _compile(self, path: Path) -> Any:
         from saxonche import PySaxonProcessor  # 46 MB: only processes that validate pay for it
 
         if self._saxon is None:
             self._saxon = PySaxonProcessor(license=False)
-        return self._saxon.new_xslt30_processor().compile_stylesheet(stylesheet_file=str(path))
+        processor = self._saxon.new_xslt30_processor()
+        if not sheets.stands_alone(path.read_bytes()):
+            return processor.compile_stylesheet(stylesheet_file=str(path))
+        with tempfile.TemporaryDirectory() as folder:
+            faster = Path(folder) / path.name
+            faster.write_bytes(sheets.compact(path))
+            return processor.compile_stylesheet(stylesheet_file=str(faster))
 
 
 def _unreadable(da: str, en: str, detail: str) -> Finding:
@@ -160,20 +210,41 @@ def parse_xml(content: bytes) -> etree._Element | Finding:
 
 
 def detect(content: bytes, formats: list[Format]) -> tuple[Format, DocumentType] | Finding:
-    """Which format and type a document is, by root element and CustomizationID (BT-24)."""
-    root = parse_xml(content)
+    """Which format and type a document is: by root element and CustomizationID (BT-24); a PDF by the XML in it."""
+    by_id = {item.id: item for item in formats}
+    envelope = by_id.get("facturx") if content.startswith(b"%PDF-") else None
+    opened = envelope or by_id["peppol-bis-3"]
+    try:
+        root = parse_xml(opened.payload(content))
+    except Unreadable as error:
+        return Finding("XML", Severity.FATAL, error.text, Turn.OPERATOR)
     if isinstance(root, Finding):
         return root
-    document_type = _ROOT_TYPES.get(root.tag)
-    customization = root.findtext(
-        "{urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2}CustomizationID"
-    )
-    wanted = "oioubl-2.1" if (customization or "").strip().startswith("OIOUBL") else "peppol-bis-3"
-    found = next((item for item in formats if item.id == wanted), None)
+    if root.tag == _CII_ROOT:
+        return _detected(root, _cii_type(root), envelope or by_id.get("cii"))
+    return _detected(root, _ROOT_TYPES.get(root.tag), by_id.get(_ubl_format(root)))
+
+
+def _detected(
+    root: etree._Element, document_type: DocumentType | None, found: Format | None
+) -> tuple[Format, DocumentType] | Finding:
     if document_type is None or found is None:
         return _unreadable(
-            "Filen er hverken en UBL-faktura eller en UBL-kreditnota.",
-            "The file is neither a UBL invoice nor a UBL credit note.",
+            "Filen er hverken en faktura eller en kreditnota i UBL eller CII.",
+            "The file is neither an invoice nor a credit note in UBL or CII.",
             str(root.tag),
         )
     return found, document_type
+
+
+def _ubl_format(root: etree._Element) -> str:
+    customization = root.findtext(
+        "{urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2}CustomizationID"
+    )
+    return "oioubl-2.1" if (customization or "").strip().startswith("OIOUBL") else "peppol-bis-3"
+
+
+def _cii_type(root: etree._Element) -> DocumentType:
+    """By the document type code (BT-3)."""
+    code = root.findtext(f"{_RSM}ExchangedDocument/{_RAM}TypeCode")
+    return DocumentType.CREDIT_NOTE if (code or "").strip() == "381" else DocumentType.INVOICE

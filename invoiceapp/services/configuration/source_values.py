@@ -12,24 +12,28 @@ from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
 from invoiceapp.domain.identifiers import CVR, GLN, Participant, cvr_from
-from invoiceapp.domain.invoice import Invoice, PaymentMeansCode
+from invoiceapp.domain.invoice import Invoice, PaymentMeans
 from invoiceapp.domain.parties import Party
-from invoiceapp.domain.settings import Settings
+from invoiceapp.domain.settings import Settings, SupplierSettings
 from invoiceapp.models import Adaptor, Customer, Document, db
 from invoiceapp.sources.base import UnusableBundle
 
 from .sources import source_class
 
 
-def _newest(adaptor: Adaptor, customer_id: str | None = None) -> Invoice | None:
+def _newest(adaptor: Adaptor, customer_id: str | None = None) -> Document | None:
     query = select(Document).options(undefer(Document.bundle)).where(Document.adaptor_id == adaptor.id)
     if customer_id is not None:
         query = query.where(Document.customer_id == customer_id)
-    document = db.session.scalar(query.order_by(Document.issue_date.desc(), Document.id.desc()).limit(1))
+    return db.session.scalar(query.order_by(Document.issue_date.desc(), Document.id.desc()).limit(1))
+
+
+def _converted(adaptor: Adaptor, document: Document | None, payment_method: str = "auto") -> Invoice | None:
     if document is None:
         return None
+    settings = Settings(supplier=SupplierSettings(payment_method=payment_method))
     try:
-        return source_class(adaptor).convert(document.bundle, Settings()).invoice
+        return source_class(adaptor).convert(document.bundle, settings).invoice
     except UnusableBundle:
         return None
 
@@ -44,25 +48,34 @@ def _party(party: Party) -> dict[str, Any]:
         "vatNumber": party.vat_id,
         "contactName": party.contact.name,
         "email": party.contact.email,
+        "gln": party.gln,
     }
 
 
-def _bank(invoice: Invoice) -> dict[str, Any]:
-    means = next(iter(invoice.payment), None)
-    if means is None:
-        return {}
-    if means.code is PaymentMeansCode.BANK_ACCOUNT:
-        return {"bankRegistration": means.branch, "bankAccount": means.account}
-    return {"iban": means.account, "bic": means.branch}
+def _means(adaptor: Adaptor, document: Document | None, method: str) -> PaymentMeans | None:
+    """What an invoice would carry if the user chose this way to pay; None where the books lack it."""
+    invoice = _converted(adaptor, document, method)
+    return next(iter(invoice.payment), None) if invoice else None
+
+
+def _bank(adaptor: Adaptor, document: Document | None) -> dict[str, Any]:
+    danish, iban = _means(adaptor, document, "bank"), _means(adaptor, document, "iban")
+    values: dict[str, Any] = {}
+    if danish is not None:
+        values |= {"bankRegistration": danish.branch, "bankAccount": danish.account}
+    if iban is not None:
+        values |= {"iban": iban.account, "bic": iban.branch}
+    return values
 
 
 def of_supplier(adaptor: Adaptor) -> dict[str, Any]:
     """Values of the supplier group by field name; only what is known."""
-    invoice = _newest(adaptor)
+    document = _newest(adaptor)
+    invoice = _converted(adaptor, document)
     if invoice is None:
         name = (adaptor.organization or {}).get("name")
         return {"name": name} if name else {}
-    values = {**_party(invoice.seller), "phone": invoice.seller.contact.phone, **_bank(invoice)}
+    values = {**_party(invoice.seller), "phone": invoice.seller.contact.phone, **_bank(adaptor, document)}
     return {name: value for name, value in values.items() if value}
 
 
@@ -75,15 +88,18 @@ def _endpoint(customer: Customer) -> Participant | None:
 
 def of_customer(adaptor: Adaptor, customer: Customer) -> dict[str, Any]:
     """Values of the customer group by field name; only what is known."""
-    invoice = _newest(adaptor, customer.id)
+    invoice = _converted(adaptor, _newest(adaptor, customer.id))
     if invoice is None:
         values: dict[str, Any] = {
-            "endpoint": _endpoint(customer), "name": customer.name, "city": customer.city, "country": customer.country
+            "endpoint": _endpoint(customer), "name": customer.name, "city": customer.city, "country": customer.country,
+            "gln": customer.gln,
         }  # fmt: skip
     else:
+        address = invoice.delivery.address if invoice.delivery else None
         values = {
             **_party(invoice.buyer),
             "country": invoice.buyer.address.country,
             "buyerReference": invoice.buyer_reference,
+            "deliveryCountry": address.country if address else None,
         }
     return {name: value for name, value in values.items() if value}

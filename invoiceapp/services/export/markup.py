@@ -1,4 +1,4 @@
-"""An XML document as people read it: indented, coloured, and with the places of findings marked.
+"""A document as people read it: indented, coloured, and with the places of findings marked.
 
 What is shown is not what was sent, byte for byte; the download is.
 """
@@ -43,6 +43,13 @@ def lines_of(text: str, locations: Iterable[str]) -> list[int]:
     root = etree.fromstring(text.encode())
     lines = {int(element.sourceline) for location in locations for element in elements_at(root, location)}
     return sorted(lines)
+
+
+def as_lines(text: str) -> Markup:
+    """Escaped lines of a format that is not XML, for the same ``<pre>``; endless ones are cut."""
+    return Markup("\n").join(
+        line if len(line) <= LONGEST_TEXT else f"{line[:60]} … ({len(line)})" for line in text.splitlines()
+    )
 
 
 def as_html(content: bytes, locations: Iterable[str] = ()) -> Markup | None:

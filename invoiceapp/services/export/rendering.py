@@ -11,7 +11,7 @@ from invoiceapp.domain.findings import Finding, Severity, Text, Turn, fatal, has
 from invoiceapp.domain.invoice import Attachment, Invoice
 from invoiceapp.domain.settings import Settings
 from invoiceapp.formats.base import Format, Interchange, OptionsInvalid, Parameters
-from invoiceapp.formats.validation import book
+from invoiceapp.formats.validation import book, catalogue
 from invoiceapp.formats.validation.validator import Report, Validator
 from invoiceapp.gateways.base import safe_filename
 from invoiceapp.sources.base import Source
@@ -20,13 +20,6 @@ from . import drawing
 
 #: Gives an interchange between sender and receiver its number; the third value is the content's fingerprint.
 Numbering = Callable[[str, str, str], Interchange]
-
-#: Rule sets by the name that users know; others are shown by their own.
-RULE_SET_NAMES = {
-    "peppol-ubl": "Peppol BIS Billing 3",
-    "oioubl-invoice": "OIOUBL 2.1",
-    "oioubl-credit-note": "OIOUBL 2.1",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +43,9 @@ def _missing_rules(report: Report, required: bool) -> list[Finding]:
             "IA-RULES-MISSING",
             Severity.FATAL if required else Severity.INFO,
             Text(
-                f"De officielle regler for {RULE_SET_NAMES[name]} er ikke installeret; dokumentet er kun kontrolleret med de "
+                f"De officielle regler for {catalogue.NAMES[name].da} er ikke installeret; dokumentet er kun kontrolleret med de "
                 "indbyggede regler.",
-                f"The official rules for {RULE_SET_NAMES[name]} are not installed; only the built-in rules checked the document.",
+                f"The official rules for {catalogue.NAMES[name].en} are not installed; only the built-in rules checked the document.",
             ),
             Turn.OPERATOR,
         )

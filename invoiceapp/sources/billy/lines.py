@@ -8,19 +8,24 @@ header's totals decide whether we understood them (docs/decisions/0006).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from invoiceapp.domain.findings import Finding, Text, Turn, fatal, warning
-from invoiceapp.domain.invoice import AllowanceCharge, Item, Line
+from invoiceapp.domain.identifiers import digits, is_valid_gtin
+from invoiceapp.domain.invoice import AllowanceCharge, Classification, Item, Line
 from invoiceapp.domain.money import CENT, HUNDRED, LARGEST_AMOUNT, ZERO, divide, multiply, round2, to_decimal, total
+from invoiceapp.domain.settings import Settings
 from invoiceapp.domain.tax import VatClass
 from invoiceapp.sources.base import UnusableBundle
 
 from .texts import clean
 from .units import unit_code
 from .vat import VatMapper
+
+#: UNCL 7143 code and version of UNSPSC; DK-R-003 knows two versions, W-INV184 of OIOUBL only this one.
+_UNSPSC = ("TST", "19.05.01")
 
 PRICE_DECIMALS = 6
 #: Beyond this a quantity or price holds floating-point noise only.
@@ -93,12 +98,57 @@ def _item(record: Mapping[str, Any], product: Mapping[str, Any] | None, findings
     return Item(name, description, clean(product.get("productNo")) if product else None)
 
 
+class _Catalogue:
+    """Public numbers of items, as the settings ask for them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._with_gtin = settings.general.product_number_is_gtin
+        code = settings.customer.unspsc
+        self._classifications = (Classification(code, *_UNSPSC),) if code else ()
+        self._wrong: dict[str, Finding] = {}
+
+    def numbered(self, item: Item) -> Item:
+        """The item with GTIN (BT-157) and UNSPSC (BT-158)."""
+        return replace(item, standard_id=self._gtin(item.sellers_id), classifications=self._classifications)
+
+    def _gtin(self, number: str | None) -> str | None:
+        if not self._with_gtin or number is None:
+            return None
+        bare = digits(number)
+        if is_valid_gtin(bare):
+            return bare
+        self._wrong.setdefault(number, _no_gtin(number))
+        return None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was wrong, each number once."""
+        return list(self._wrong.values())
+
+
+def _no_gtin(number: str) -> Finding:
+    return warning(
+        "BILLY-GTIN",
+        f"Varenummeret »{number}« er ikke en gyldig stregkode (GTIN/EAN) og er kun sendt som jeres eget varenummer. "
+        "Ret det på produktet i Billy.",
+        f"The product number “{number}” is not a valid bar code (GTIN/EAN) and is only sent as your own number. "
+        "Correct it on the product in Billy.",
+        turn=Turn.SOURCE,
+        term="BT-157",
+        fix="source.product",
+    )
+
+
 def read_lines(
-    records: list[Mapping[str, Any]], products: Mapping[str, Mapping[str, Any]], vat: VatMapper, findings: list[Finding]
+    records: list[Mapping[str, Any]],
+    products: Mapping[str, Mapping[str, Any]],
+    vat: VatMapper,
+    findings: list[Finding],
+    settings: Settings,
 ) -> list[RawLine]:
     """Numbers, item and VAT class of each line, by priority. Raises ``UnusableBundle`` for broken numbers."""
     ordered = sorted(records, key=lambda r: to_decimal(r.get("priority")) or ZERO)
-    lines = []
+    lines, catalogue = [], _Catalogue(settings)
     for position, record in enumerate(ordered, start=1):
         product = products.get(str(record.get("productId")))
         lines.append(
@@ -109,10 +159,11 @@ def read_lines(
                 discount_value=_number(record, "discountValue", ZERO),
                 discount_text=clean(record.get("discountText")),
                 vat=vat.of(record.get("taxRateId")),
-                item=_item(record, product, findings, position),
+                item=catalogue.numbered(_item(record, product, findings, position)),
                 unit=unit_code(product.get("unit") if product else None),
             )
         )
+    findings.extend(catalogue.findings)
     return lines
 
 

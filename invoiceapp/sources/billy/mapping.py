@@ -11,7 +11,6 @@ from typing import Any
 from invoiceapp.domain.findings import Finding, Severity, Text, Turn, fatal, has_fatal
 from invoiceapp.domain.invoice import (
     Attachment,
-    Delivery,
     DocumentReference,
     DocumentType,
     Invoice,
@@ -19,15 +18,16 @@ from invoiceapp.domain.invoice import (
     VatInTaxCurrency,
 )
 from invoiceapp.domain.money import LARGEST_AMOUNT, ZERO, danish, fixed2, multiply, round2, to_decimal, total
-from invoiceapp.domain.parties import Address, Party
+from invoiceapp.domain.parties import Party
 from invoiceapp.domain.settings import Settings
 from invoiceapp.domain.tax import VatCategory
 from invoiceapp.domain.totals import BookedTotals, Reconciled, reconcile
 from invoiceapp.sources.base import Conversion, UnusableBundle
 
 from . import parties
+from .delivery import delivery, invoicing_period
 from .lines import RawLine, Reading, best_reading, read_lines
-from .payment import half_an_account, payment_means, payment_terms
+from .payment import Bill, half_an_account, payment_means, payment_terms
 from .texts import clean, clean_lines
 from .vat import VatMapper
 
@@ -256,13 +256,6 @@ def _vat_in_tax_currency(
     return VatInTaxCurrency(home, round2(multiply(vat, rate)), rate)
 
 
-def _delivery(lines: tuple[Line, ...], header: _Header, country: str | None) -> Delivery | None:
-    """BR-IC-11 and BR-IC-12 want date and country for intra-community goods; else nothing is known."""
-    if any(line.vat.category is VatCategory.INTRA_COMMUNITY for line in lines):
-        return Delivery(header.issue_date, Address(country=country))
-    return None
-
-
 def _without_vat_ids(party: Party) -> Party:
     return replace(party, vat_id=None)
 
@@ -306,6 +299,8 @@ def _invoice(
 ) -> Invoice:  # fmt: skip
     invoice, customer = records.invoice, settings.customer
     seller, buyer = _parties(records, settings, result.lines)
+    is_credit_note = header.type is DocumentType.CREDIT_NOTE
+    bill = Bill(header.number, buyer.is_danish, is_credit_note, settings, records.account)
     return Invoice(
         source_id=f"{clean(records.organization.get('id'))}:{clean(invoice.get('id'))}",
         type=header.type,
@@ -322,12 +317,13 @@ def _invoice(
         buyer_reference=customer.buyer_reference or buyer.contact.name,
         order_reference=clean(invoice.get("orderNo")) or customer.order_number,
         contract_reference=customer.contract_reference,
+        project_reference=customer.project_reference,
         accounting_cost=customer.accounting_cost,
         preceding=_preceding(records),
-        delivery=_delivery(result.lines, header, buyer.address.country),
-        payment=payment_means(
-            header.number, buyer.is_danish, header.type is DocumentType.CREDIT_NOTE, settings.supplier, records.account
-        ),
+        period=invoicing_period(header.issue_date, settings.general.invoicing_period),
+        payee=parties.payee(seller, settings.supplier, findings),
+        delivery=delivery(result.lines, header.issue_date, buyer.address.country, settings),
+        payment=payment_means(bill, findings),
         payment_terms=payment_terms(invoice, settings.general.payment_terms),
         vat_in_tax_currency=_vat_in_tax_currency(records, header, result.totals.vat, findings),
         attachments=attachments if settings.general.embed_pdf else (),
@@ -341,8 +337,9 @@ def convert(bundle: Record, settings: Settings, attachments: tuple[Attachment, .
     header = _header(records.invoice, findings)
     country = settings.customer.country or parties.country_of(records.contact)
     vat = VatMapper(records.tax_rates, settings.vat, country, parties.has_vat(records.organization))
-    raw = read_lines(records.lines, records.products, vat, findings)
+    raw = read_lines(records.lines, records.products, vat, findings, settings)
     findings.extend(vat.findings)
+    findings.extend(parties.wrong_glns(settings))
     if (half := half_an_account(settings.supplier)) is not None:
         findings.append(half)
     if not raw:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from invoiceapp.domain.findings import Finding, Turn, fatal, warning
 from invoiceapp.domain.identifiers import (
     CVR,
     EU_COUNTRIES,
@@ -16,9 +17,10 @@ from invoiceapp.domain.identifiers import (
     Participant,
     cvr_from,
     digits,
+    is_valid_gln,
 )
-from invoiceapp.domain.parties import Address, Contact, Party
-from invoiceapp.domain.settings import CustomerSettings, SupplierSettings
+from invoiceapp.domain.parties import Address, Contact, Party, Payee
+from invoiceapp.domain.settings import CustomerSettings, Settings, SupplierSettings
 
 from .texts import clean
 
@@ -34,9 +36,10 @@ def seller(organization: Record, settings: SupplierSettings) -> Party:
     """BG-4."""
     cvr = cvr_from(clean(organization.get("registrationNo")))
     name = settings.name or clean(organization.get("name")) or ""
+    endpoint = settings.endpoint or (Participant(CVR, cvr) if cvr else None)
     return Party(
         name=name,
-        endpoint=settings.endpoint or (Participant(CVR, cvr) if cvr else None),
+        endpoint=endpoint,
         trading_name=name,
         legal_id=cvr,
         legal_scheme=CVR if cvr else None,
@@ -52,6 +55,65 @@ def seller(organization: Record, settings: SupplierSettings) -> Party:
             phone=settings.phone or clean(organization.get("phone")),
             email=settings.email or clean(organization.get("email")),
         ),
+        identifiers=_other_gln(settings.gln, endpoint),
+        legal_form=settings.legal_form,
+    )
+
+
+def _other_gln(gln: str | None, endpoint: Participant | None) -> tuple[Participant, ...]:
+    """The GLN where the electronic address does not say it already (BT-29, BT-46)."""
+    number = Participant(GLN, gln) if gln else None
+    return (number,) if number and number != endpoint else ()
+
+
+def wrong_glns(settings: Settings) -> Iterator[Finding]:
+    """Complaints about GLNs of the settings that were mistyped."""
+    typed = (
+        ("supplier.gln", "BT-29", settings.supplier.gln),
+        ("customer.gln", "BT-46", settings.customer.gln),
+        ("customer.deliveryGln", "BT-71", settings.customer.delivery_gln),
+    )
+    for fix, term, gln in typed:
+        if gln and not is_valid_gln(gln):
+            yield fatal(
+                "PEPPOL-COMMON-R040",
+                f"EAN/GLN-nummeret »{gln}« i indstillingerne har et forkert kontrolciffer. Ret det.",
+                f"The EAN/GLN number “{gln}” in the settings has a wrong check digit. Correct it.",
+                turn=Turn.HERE, term=term, fix=fix,
+            )  # fmt: skip
+
+
+def payee(seller: Party, settings: SupplierSettings, findings: list[Finding]) -> Payee | None:
+    """BG-10, with complaints where it has no name, or is the seller (BR-17)."""
+    name, cvr = settings.payee_name, settings.payee_cvr
+    if name is None:
+        findings.extend([_nameless_payee(cvr)] if cvr else [])
+        return None
+    if name == seller.name or (cvr is not None and cvr == seller.legal_id):
+        findings.append(_own_payee())
+        return None
+    return Payee(name, cvr)
+
+
+def _nameless_payee(cvr: str) -> Finding:
+    return fatal(
+        "IA-PAYEE",
+        f"Betalingsmodtageren med CVR-nummer {cvr} mangler navn. Udfyld det under Leverandør, eller ryd nummeret.",
+        f"The payee with CVR number {cvr} has no name. Fill it in under Supplier, or clear the number.",
+        turn=Turn.HERE,
+        term="BT-59",
+        fix="supplier.payeeName",
+    )
+
+
+def _own_payee() -> Finding:
+    return warning(
+        "IA-PAYEE",
+        "Betalingsmodtageren under Leverandør er jeres egen virksomhed og er derfor udeladt. Ryd felterne.",
+        "The payee under Supplier is your own company and was therefore left out. Clear the fields.",
+        turn=Turn.HERE,
+        term="BT-59",
+        fix="supplier.payeeName",
     )
 
 
@@ -101,10 +163,11 @@ def buyer(contact: Record, person: Record | None, settings: CustomerSettings) ->
     cvr = cvr_from(registration) if country == "DK" else None
     vat_id = settings.vat_number or _vat_id(registration, country)
     outside_eu = country is not None and country not in EU_COUNTRIES
+    endpoint = settings.endpoint or _found_endpoint(contact, country, vat_id)
     person_name = settings.contact_name or (clean(person.get("name")) if person else None)
     return Party(
         name=settings.name or clean(contact.get("name")) or "",
-        endpoint=settings.endpoint or _found_endpoint(contact, country, vat_id),
+        endpoint=endpoint,
         legal_id=cvr or (registration if outside_eu else None),
         legal_scheme=CVR if cvr else None,
         vat_id=vat_id,
@@ -120,4 +183,11 @@ def buyer(contact: Record, person: Record | None, settings: CustomerSettings) ->
             phone=clean(contact.get("phone")),
             email=settings.email or (clean(person.get("email")) if person else None),
         ),
+        identifiers=_other_gln(settings.gln or _ean(contact), endpoint),
     )
+
+
+def _ean(contact: Record) -> str | None:
+    """Billy's EAN number, where it is one: beside a chosen address a wrong one would only do harm."""
+    ean = digits(clean(contact.get("ean")) or "")
+    return ean if is_valid_gln(ean) else None

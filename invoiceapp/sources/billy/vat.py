@@ -16,6 +16,8 @@ from .texts import clean
 
 _SERVICE_WORDS = ("ydelse", "service", "omvendt", "reverse")
 _GOODS_WORDS = ("vare", "goods")
+#: BR-S-10 and BR-Z-10 forbid a reason, whatever was written before the category was chosen.
+_WITHOUT_EXEMPTION = (VatCategory.STANDARD, VatCategory.ZERO_RATED)
 
 
 def _guess(rate: Decimal, name: str, buyer_country: str | None, seller_has_vat: bool) -> VatCategory | None:
@@ -39,6 +41,8 @@ def _guess(rate: Decimal, name: str, buyer_country: str | None, seller_has_vat: 
 def classify(category: VatCategory, rate: Decimal, choice: VatChoice | None = None) -> VatClass:
     """The class with percentage and exemption; a rate of 0.25 is 25 %."""
     percent = multiply(rate, HUNDRED)
+    if category in _WITHOUT_EXEMPTION:
+        return VatClass(category, percent)
     default_code, default_reason = DEFAULT_EXEMPTION.get(category, (None, None))
     if choice is None or not (choice.exemption_code or choice.exemption_reason):
         return VatClass(category, percent, default_reason, default_code)

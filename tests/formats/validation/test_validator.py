@@ -1,16 +1,23 @@
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
-from invoiceapp.domain.findings import Finding
+import pytest
+from support.rulepacks import PEPPOL as PEPPOL_SHEETS
+from support.rulepacks import folder, sheet
+
+from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.invoice import DocumentType
+from invoiceapp.formats.base import Unreadable
 from invoiceapp.formats.base import registry as formats
+from invoiceapp.formats.validation import installer
 from invoiceapp.formats.validation import validator as module
-from invoiceapp.formats.validation.catalogue import find_rule_set
 from invoiceapp.formats.validation.validator import Validator, detect, parse_xml
 
 PEPPOL, OIOUBL, PDF = formats()["peppol-bis-3"], formats()["oioubl-2.1"], formats()["pdf"]
 ALL = list(formats().values())
+UBL = [PEPPOL, OIOUBL]
 INVOICE = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"
 
 
@@ -133,21 +140,112 @@ def test_formats_without_official_rules_have_nothing_to_say(validator):
     assert validator.validate(b"%PDF", PDF, DocumentType.INVOICE).findings == ()
 
 
-def test_the_newest_edition_of_a_pack_is_used(tmp_path):
-    for version in ("2026.5", "2026.11", "2025.12"):
-        folder = tmp_path / "peppol" / version
-        folder.mkdir(parents=True)
-        (folder / "PEPPOL-EN16931-UBL.xslt").write_text("<x/>")
-    (tmp_path / "peppol" / "2027.1").mkdir()
-    found = find_rule_set("peppol-ubl", tmp_path)
-    assert found is not None
-    assert found.version == "2026.11"
+class Clock:
+    """A day and seconds that the test moves."""
+
+    def __init__(self, day: str) -> None:
+        self.day, self.seconds = date.fromisoformat(day), 0.0
+
+    def judge(self, validator: Validator, content: bytes) -> tuple[list[str], list[str]]:
+        """Broken rules, and versions that were asked."""
+        report = validator.validate(content, PEPPOL, DocumentType.INVOICE)
+        return [finding.rule for finding in report.findings], [rule_set.version for rule_set in report.rule_sets]
 
 
-@pytest.mark.parametrize("name", ["peppol-ubl", "oioubl-invoice", "oioubl-credit-note"])
-def test_packs_that_are_not_there_are_none(tmp_path, name):
-    assert find_rule_set(name, tmp_path) is None
-    assert find_rule_set(name, None) is None
+@pytest.fixture
+def clock() -> Clock:
+    return Clock("2027-02-14")
+
+
+@pytest.fixture
+def add(tmp_path):
+    """``add(version, start, rule)``: an edition of Peppol in which every document breaks ``rule``."""
+
+    def make(version: str, start: date, rule: str, **options) -> None:
+        source = folder(tmp_path / "source" / version, PEPPOL_SHEETS)
+        (source / "PEPPOL-EN16931-UBL.xslt").write_bytes(sheet(rule, "true()"))
+        request = installer.Request(source, valid_from=start, **options)
+        installer.add(request, tmp_path / "rules", datetime.now(UTC), date.today())
+
+    return make
+
+
+@pytest.fixture
+def worker(tmp_path, clock) -> Validator:
+    """A validator that lives long."""
+    return Validator(tmp_path / "rules", today=lambda: clock.day, ticks=lambda: clock.seconds)
+
+
+def test_at_midnight_the_next_edition_takes_over_without_a_restart(worker, clock, add, invoice):
+    content = PEPPOL.write(invoice)
+    add("2026.5", date(2026, 8, 17), "OLD")
+    add("2026.11", date(2027, 2, 15), "NEW")
+    assert clock.judge(worker, content) == (["OLD"], ["Peppol 2026.5", "2026.5"])
+    clock.day = date(2027, 2, 15)
+    assert clock.judge(worker, content) == (["NEW"], ["Peppol 2026.11", "2026.11"])
+    assert len(worker._executables) == 2, "the old sheets are dropped"
+
+
+def test_a_document_can_be_judged_by_the_rules_of_another_day(worker, add, invoice):
+    add("2026.5", date(2026, 8, 17), "OLD")
+    add("2026.11", date(2027, 2, 15), "NEW")
+    report = worker.validate(PEPPOL.write(invoice), PEPPOL, DocumentType.INVOICE, on=date(2027, 3, 1))
+    assert [finding.rule for finding in report.findings] == ["NEW"]
+
+
+def test_an_edition_that_is_added_is_noticed_within_a_minute(worker, clock, add, invoice):
+    content = PEPPOL.write(invoice)
+    assert "peppol-ubl" in worker.validate(content, PEPPOL, DocumentType.INVOICE).missing
+    add("2026.5", date(2026, 8, 17), "A")
+    clock.seconds += 30
+    assert clock.judge(worker, content)[0] == []
+    clock.seconds += 30
+    assert clock.judge(worker, content)[0] == ["A"]
+    add("2026.5", date(2026, 8, 17), "B", replace=True)
+    clock.seconds += 60
+    assert clock.judge(worker, content)[0] == ["B"]
+
+
+def test_sheets_are_compiled_once_while_nothing_changes(worker, clock, add, invoice, monkeypatch):
+    add("2026.5", date(2026, 8, 17), "A")
+    compiled = []
+    compile_sheet = Validator._compile
+    monkeypatch.setattr(Validator, "_compile", lambda self, path: compiled.append(path) or compile_sheet(self, path))
+    for _ in range(3):
+        clock.judge(worker, PEPPOL.write(invoice))
+        clock.seconds += 61
+        clock.day += timedelta(days=1)
+    assert [path.name for path in compiled] == ["CEN-EN16931-UBL.xslt", "PEPPOL-EN16931-UBL.xslt"]
+
+
+def test_a_pinned_edition_judges_whatever_its_dates(tmp_path, add, clock, invoice):
+    add("2026.5", date(2026, 8, 17), "OLD")
+    add("2026.11", date(2030, 1, 1), "NEW")
+    trying = Validator(tmp_path / "rules", today=lambda: clock.day, pinned=("peppol", "2026.11"))
+    assert clock.judge(trying, PEPPOL.write(invoice)) == (["NEW"], ["Peppol 2026.11", "2026.11"])
+
+
+@pytest.mark.parametrize(("code", "document_type"), [("380", "invoice"), ("381", "credit-note"), ("", "invoice")])
+def test_cii_is_recognised_by_its_root_and_type_code(code, document_type):
+    content = (
+        '<r:CrossIndustryInvoice xmlns:r="urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100" xmlns:a="urn:un:'
+        'unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"><r:ExchangedDocument>'
+        f"<a:TypeCode>{code}</a:TypeCode></r:ExchangedDocument></r:CrossIndustryInvoice>"
+    ).encode()
+    cii = replace(PDF, id="cii")
+    kind = DocumentType.CREDIT_NOTE if document_type == "credit-note" else DocumentType.INVOICE
+    assert detect(content, [*UBL, cii]) == (cii, kind)
+    envelope = replace(PDF, id="facturx", payload=lambda _: content)
+    assert detect(b"%PDF-1.7", [*UBL, cii, envelope]) == (envelope, kind)
+
+
+def test_a_pdf_without_an_invoice_in_it_is_told_in_words():
+    def payload(content: bytes) -> bytes:
+        raise Unreadable(Text("Intet.", "Nothing inside."))
+
+    found = detect(b"%PDF-1.7", [*UBL, replace(PDF, id="facturx", payload=payload)])
+    assert isinstance(found, Finding)
+    assert found.text.en == "Nothing inside."
 
 
 def test_all_rules_can_be_compiled_beforehand(invoice):

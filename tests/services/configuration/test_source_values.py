@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
 
+from invoiceapp.demo.billy.company import Company, demo_company
 from invoiceapp.domain.findings import Text
-from invoiceapp.domain.identifiers import Participant
+from invoiceapp.domain.identifiers import Participant, is_valid_iban
 from invoiceapp.models import Adaptor, Document
 from invoiceapp.services.configuration import source_values
 from invoiceapp.sources.base import UnusableBundle
@@ -34,3 +37,27 @@ def test_a_document_that_cannot_be_converted_spoils_nothing(
     customer = make_customer("Bageren")
     make_document(customer)
     assert source_values.of_customer(adaptor, customer)["name"] == "Bageren"
+
+
+@pytest.fixture
+def company() -> Company:
+    return demo_company(date(2026, 11, 22))
+
+
+def test_both_accounts_of_the_books_are_shown_whichever_the_newest_invoice_carries(
+    adaptor: Adaptor, make_customer: Callable[..., Any], make_document: Callable[..., Document], company: Company
+) -> None:
+    make_document(make_customer("Bageren"), bundle=company.bundle(company.hard_cases["late_fee"]))
+    known = source_values.of_supplier(adaptor)
+    assert re.fullmatch(r"\d{4}", known["bankRegistration"])
+    assert known["bankAccount"].isdigit()
+    assert is_valid_iban(known["iban"])
+
+
+def test_the_customers_ean_number_and_the_country_of_delivery_are_shown(
+    adaptor: Adaptor, make_customer: Callable[..., Any], make_document: Callable[..., Document], company: Company
+) -> None:
+    customer = make_customer("Skolen", gln="5798009811578")
+    assert source_values.of_customer(adaptor, customer)["gln"] == "5798009811578"
+    make_document(customer, bundle=company.bundle(company.hard_cases["intra_community"]))
+    assert source_values.of_customer(adaptor, customer)["deliveryCountry"] == "DE"

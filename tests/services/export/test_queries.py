@@ -101,8 +101,8 @@ def test_counts_tell_where_the_documents_are(make_customer, make_document, make_
     }  # fmt: skip
 
 
-def finding(rule: str, severity: str = "fatal") -> dict[str, object]:
-    text = {"da": f"da {rule}", "en": f"en {rule}"}
+def finding(rule: str, severity: str = "fatal", fix: str = "x", detail: str = "") -> dict[str, object]:
+    text = {"da": f"da {rule}{detail}", "en": f"en {rule}{detail}"}
     return {
         "rule": rule,
         "severity": severity,
@@ -110,7 +110,7 @@ def finding(rule: str, severity: str = "fatal") -> dict[str, object]:
         "turn": "source",
         "term": None,
         "location": None,
-        "fix": "x",
+        "fix": fix,
     }
 
 
@@ -128,6 +128,89 @@ def test_problems_are_grouped_by_cause_the_most_frequent_first(make_customer, ma
     assert [(p.rule, p.count, p.turn) for p in found][:2] == [("BR-A", 3, "source"), ("rejected", 2, "receiver")]
     assert {(p.rule, p.count, p.text.da) for p in found[2:]} == {("BR-B", 1, "da BR-B"), ("unusable", 1, "kladde")}
     assert {p.customer_id for p in found} == {customer.id}
+
+
+def blocked(make_document, make_delivery, customer, number, *findings):
+    make_delivery(make_document(customer, number), S.BLOCKED, findings=list(findings))
+
+
+def test_twenty_invoices_with_one_cause_are_one_problem(make_customer, make_document, make_delivery, adaptor):
+    customer = make_customer()
+    for number in range(20):
+        detail = f" line {number}: {number}00.50 and {number}.000,25"
+        blocked(
+            make_document,
+            make_delivery,
+            customer,
+            str(1000 + number),
+            finding("BR-A", fix="source.invoice", detail=detail),
+        )
+    [problem] = queries.problems(adaptor.id)
+    assert (problem.count, problem.rule, problem.fix) == (20, "BR-A", "source.invoice")
+    assert problem.numbers == ("1019", "1018", "1017", "1016", "1015")
+    assert problem.text.en.startswith("en BR-A line 19:")
+    assert problem.customer_name is None
+
+
+@pytest.mark.parametrize("fix", ["customer.endpoint", "source.contact", "formats.oioubl-2.1.profile"])
+def test_what_one_customer_lacks_is_a_problem_of_that_customer(
+    make_customer, make_document, make_delivery, adaptor, fix
+):
+    customers = [make_customer("Kommunen"), make_customer("Bageren", source_id="other")]
+    for number in range(20):
+        blocked(make_document, make_delivery, customers[number % 4 == 0], str(number), finding("BR-A", fix=fix))
+    found = queries.problems(adaptor.id)
+    assert [(p.customer_name, p.count, p.customer_id) for p in found] == [
+        ("Kommunen", 15, customers[0].id), ("Bageren", 5, customers[1].id),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "fix", ["supplier.bankAccount", "general.note", "vat", "source.organization", "source.invoice"]
+)
+def test_what_the_company_lacks_is_one_problem_whoever_the_customers_are(
+    make_customer, make_document, make_delivery, adaptor, fix
+):
+    for number in range(20):
+        customer = make_customer(f"Kunde {number}", source_id=str(number))
+        blocked(make_document, make_delivery, customer, str(number), finding("BR-A", fix=fix))
+    assert [(p.count, p.customer_name) for p in queries.problems(adaptor.id)] == [(20, None)]
+
+
+def test_one_rule_with_two_cures_is_two_problems(make_customer, make_document, make_delivery, adaptor):
+    customer = make_customer()
+    findings = finding("BR-A", fix="customer.name"), finding("BR-A", fix="customer.city")
+    blocked(make_document, make_delivery, customer, "1", *findings)
+    assert {p.fix for p in queries.problems(adaptor.id)} == {"customer.name", "customer.city"}
+
+
+def test_a_document_that_breaks_a_rule_twice_or_at_two_gateways_counts_once(
+    make_customer, make_document, make_delivery, adaptor
+):
+    document = make_document(make_customer())
+    for _ in range(2):
+        findings = [finding("BR-A", detail=" line 1"), finding("BR-A", detail=" line 2")]
+        make_delivery(document, S.SUPERSEDED if _ else S.BLOCKED, findings=findings)
+    assert [(p.rule, p.count) for p in queries.problems(adaptor.id)] == [("BR-A", 1)]
+
+
+def test_rules_that_stand_for_many_faults_are_told_apart_by_their_words(
+    make_customer, make_document, make_delivery, adaptor
+):
+    customer = make_customer()
+    for number, detail in enumerate((" line 1: no date", " line 27: no date", " line 3: no name")):
+        blocked(make_document, make_delivery, customer, str(number), finding("XSD", detail=detail))
+    assert [p.count for p in queries.problems(adaptor.id)] == [2, 1]
+
+
+def test_refusals_that_differ_in_figures_only_are_one_problem(make_customer, make_document, make_delivery, adaptor):
+    customer = make_customer()
+    for number, reason in enumerate(("552 4.2.2 full after 12 s", "552 4.2.2 full after 7 s", "unknown user")):
+        error = {"da": reason, "en": reason, "class": "Rejected", "detail": ""}
+        make_delivery(make_document(customer, str(number)), S.REJECTED, error=error)
+    assert [(p.rule, p.count, p.turn) for p in queries.problems(adaptor.id)] == [
+        ("rejected", 2, "receiver"), ("rejected", 1, "receiver"),
+    ]  # fmt: skip
 
 
 def test_a_blocked_document_that_waits_for_conversion_is_no_problem_now(

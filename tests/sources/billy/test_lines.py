@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from invoiceapp.domain.findings import Finding
-from invoiceapp.domain.invoice import Item, Line
+from invoiceapp.domain.invoice import Classification, Item, Line
+from invoiceapp.domain.settings import CustomerSettings, GeneralSettings, Settings
 from invoiceapp.domain.tax import VatCategory, VatClass
 from invoiceapp.sources.billy.lines import RawLine, Reading, best_reading, price_line, read_lines
 from invoiceapp.sources.billy.vat import VatMapper
@@ -105,12 +106,16 @@ def test_the_closest_reading_is_taken_where_none_fits():
 class Read:
     """``read_lines`` with one tax rate and one product."""
 
-    def __init__(self, *records: dict[str, Any], product: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *records: dict[str, Any], product: dict[str, Any] | None = None, settings: Settings | None = None
+    ) -> None:
         self.findings: list[Finding] = []
         products = {"p": product} if product else {}
         rates = {"s": {"id": "s", "name": "Salgsmoms", "rate": Decimal("0.25")}}
         filled = [{"unitPrice": 1, "taxRateId": "s"} | record for record in records]
-        self.lines = read_lines(filled, products, VatMapper(rates, {}, "DK", True), self.findings)
+        self.lines = read_lines(
+            filled, products, VatMapper(rates, {}, "DK", True), self.findings, settings or Settings()
+        )
         self.rules = [finding.rule for finding in self.findings]
 
 
@@ -162,3 +167,48 @@ def test_missing_numbers_are_one_and_nothing():
 def test_an_unknown_discount_mode_is_no_discount():
     (line,) = Read({"description": "a", "discountMode": ["percent"], "discountValue": 5}).lines
     assert line.discount_mode is None
+
+
+GTIN = Settings(general=GeneralSettings(product_number_is_gtin=True))
+
+
+@pytest.mark.parametrize(
+    ("number", "settings", "gtin", "rules"),
+    [
+        ("5712345000014", GTIN, "5712345000014", []),
+        ("57 12345-000014", GTIN, "5712345000014", []),
+        (5712345000014, GTIN, "5712345000014", []),
+        ("40170725", GTIN, "40170725", []),
+        ("614141000036", GTIN, "614141000036", []),
+        ("10614141000415", GTIN, "10614141000415", []),
+        ("5712345000010", GTIN, None, ["BILLY-GTIN"]),
+        ("R-1", GTIN, None, ["BILLY-GTIN"]),
+        (None, GTIN, None, []),
+        ("5712345000014", Settings(), None, []),
+    ],
+)
+def test_a_product_number_is_a_bar_code_only_where_the_settings_say_so(number, settings, gtin, rules):
+    product = {"name": "Papir", "productNo": number}
+    read = Read({"productId": "p"}, product=product, settings=settings)
+    item = read.lines[0].item
+    assert (item.standard_id, read.rules) == (gtin, rules)
+    assert item.sellers_id == (str(number) if number else None)
+
+
+def test_a_wrong_bar_code_is_told_once_and_by_its_number():
+    read = Read({"productId": "p"}, {"productId": "p"}, product={"name": "Papir", "productNo": "R-1"}, settings=GTIN)
+    (finding,) = read.findings
+    assert "»R-1«" in finding.text.da
+    assert "“R-1”" in finding.text.en
+    assert not finding.is_fatal
+
+
+def test_a_line_without_product_has_no_bar_code_and_no_complaint():
+    read = Read({"description": "Diverse"}, settings=GTIN)
+    assert (read.lines[0].item.standard_id, read.rules) == (None, [])
+
+
+def test_the_customers_unspsc_code_is_on_all_lines():
+    chosen = Settings(customer=CustomerSettings(unspsc="44121600"))
+    read = Read({"description": "a"}, {"description": "b"}, settings=chosen)
+    assert [line.item.classifications for line in read.lines] == [(Classification("44121600", "TST", "19.05.01"),)] * 2

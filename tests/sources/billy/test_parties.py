@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from invoiceapp.domain.findings import Finding
 from invoiceapp.domain.identifiers import Participant
-from invoiceapp.domain.settings import CustomerSettings, SupplierSettings
-from invoiceapp.sources.billy.parties import buyer, country_of, has_vat, seller
+from invoiceapp.domain.parties import Payee
+from invoiceapp.domain.settings import CustomerSettings, SupplierSettings, settings_from
+from invoiceapp.sources.billy.parties import buyer, country_of, has_vat, payee, seller, wrong_glns
 
 ORGANIZATION = {
     "name": "Nordlys ApS", "registrationNo": "DK 12 34 56 74", "street": "Polarvej 12", "zipcode": "8000",
@@ -130,3 +132,62 @@ def test_a_nameless_contact_is_left_to_the_rules():
 )
 def test_countries_are_two_letters(value, country):
     assert country_of({"countryId": value}) == country
+
+
+OWN, OTHER = "5798000000001", "5798009811578"
+
+
+def test_the_sellers_gln_and_legal_form_come_from_the_settings():
+    party = seller(ORGANIZATION, SupplierSettings(gln=OWN, legal_form="Aktiekapital 500.000 kr."))
+    assert party.identifiers == (Participant("0088", OWN),)
+    assert (party.gln, party.legal_form) == (OWN, "Aktiekapital 500.000 kr.")
+    assert str(party.endpoint) == "0184:12345674"
+
+
+def test_a_gln_that_is_the_address_already_is_not_repeated():
+    chosen = SupplierSettings(gln=OWN, endpoint=Participant("0088", OWN))
+    assert seller(ORGANIZATION, chosen).identifiers == ()
+    assert seller(ORGANIZATION, SupplierSettings()).identifiers == ()
+
+
+@pytest.mark.parametrize(
+    ("ean", "settings", "identifiers"),
+    [
+        (OTHER, CustomerSettings(), ()),
+        (OTHER, CustomerSettings(endpoint=Participant("0184", "10150817")), (OTHER,)),
+        ("5798009811579", CustomerSettings(endpoint=Participant("0184", "10150817")), ()),
+        ("", CustomerSettings(gln=OWN), (OWN,)),
+        (OTHER, CustomerSettings(gln=OWN), (OWN,)),
+        (OTHER, CustomerSettings(gln=OTHER), ()),
+    ],
+)
+def test_the_buyers_gln_is_told_where_the_address_is_another(ean, settings, identifiers):
+    party = buyer(contact(ean=ean, registrationNo="10150817"), None, settings)
+    assert party.identifiers == tuple(Participant("0088", value) for value in identifiers)
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [("supplier", "gln"), ("customer", "gln"), ("customer", "deliveryGln")]
+)  # fmt: skip
+def test_a_mistyped_gln_stops_the_document_and_names_the_field(group, name):
+    assert list(wrong_glns(settings_from({group: {name: OWN}}))) == []
+    (finding,) = wrong_glns(settings_from({group: {name: "5798000000002"}}))
+    assert (finding.rule, finding.fix, finding.is_fatal) == ("PEPPOL-COMMON-R040", f"{group}.{name}", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "cvr", "expected", "findings"),
+    [
+        (None, None, None, []),
+        ("Factor A/S", "10150817", Payee("Factor A/S", "10150817"), []),
+        ("Factor A/S", None, Payee("Factor A/S"), []),
+        (None, "10150817", None, ["IA-PAYEE:fatal"]),
+        ("Nordlys ApS", "10150817", None, ["IA-PAYEE:warning"]),
+        ("Vi selv", "12345674", None, ["IA-PAYEE:warning"]),
+    ],
+)
+def test_a_payee_has_a_name_and_is_not_the_seller(name, cvr, expected, findings):
+    told: list[Finding] = []
+    settings = SupplierSettings(payee_name=name, payee_cvr=cvr)
+    assert payee(seller(ORGANIZATION, settings), settings, told) == expected
+    assert [f"{finding.rule}:{finding.severity.value}" for finding in told] == findings

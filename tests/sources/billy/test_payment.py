@@ -1,3 +1,5 @@
+"""What is written where the user chose no way to pay, and the terms."""
+
 from __future__ import annotations
 
 from decimal import Decimal
@@ -5,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from invoiceapp.domain.invoice import PaymentMeans, PaymentMeansCode
-from invoiceapp.domain.settings import SupplierSettings
-from invoiceapp.sources.billy.payment import payment_means, payment_terms
+from invoiceapp.domain.settings import Settings, SupplierSettings
+from invoiceapp.sources.billy.payment import Bill, payment_means, payment_terms
 
 ACCOUNT = {
     "name": "Bank", "bankRoutingNo": "0040", "bankAccountNo": "0440116243", "bankSwift": "POLRDKKK",
@@ -17,7 +19,11 @@ IBAN = "DK5000400440116243"
 
 
 def means(settings=None, account=ACCOUNT, *, number="1042", danish=True, credit=False):
-    return payment_means(number, danish, credit, settings or SupplierSettings(), account)
+    findings = []
+    chosen = Settings(supplier=settings or SupplierSettings())
+    found = payment_means(Bill(number, danish, credit, chosen, account), findings)
+    assert findings == []
+    return found
 
 
 def test_danes_pay_to_the_danish_account():

@@ -6,8 +6,8 @@ import pytest
 
 from invoiceapp.domain.fields import FieldInvalid, parse
 from invoiceapp.domain.invoice import PaymentMeansCode
-from invoiceapp.domain.settings import SupplierSettings, fields_of
-from invoiceapp.sources.billy.payment import half_an_account, payment_means
+from invoiceapp.domain.settings import Settings, SupplierSettings, fields_of
+from invoiceapp.sources.billy.payment import Bill, half_an_account, payment_means
 
 IBAN, OTHER = "DK5000400440116243", "DE89370400440532013000"
 BILLY = {
@@ -20,7 +20,7 @@ BILLY = {
 
 
 def means(settings: SupplierSettings, danish: bool = True):
-    return payment_means("1042", danish, False, settings, BILLY)
+    return payment_means(Bill("1042", danish, False, Settings(supplier=settings), BILLY), [])
 
 
 def test_an_iban_replaces_billys_danish_account_for_danes_too():
@@ -45,6 +45,20 @@ def test_half_an_account_is_never_paired_with_billys_other_half(half):
 def test_a_whole_account_or_none_is_fine():
     assert half_an_account(SupplierSettings()) is None
     assert half_an_account(SupplierSettings(bank_registration="9999", bank_account="42")) is None
+
+
+@pytest.mark.parametrize("method", ["fik-73", "card", "none"])
+def test_half_an_account_is_nobodys_problem_where_the_user_chose_another_way(method):
+    assert half_an_account(SupplierSettings(bank_account="42", payment_method=method)) is None
+
+
+@pytest.mark.parametrize("method", ["auto", "bank", "iban"])
+def test_half_an_account_is_told_once(method):
+    settings = SupplierSettings(bank_account="42", payment_method=method)
+    findings = []
+    assert half_an_account(settings) is not None
+    assert payment_means(Bill("1042", True, False, Settings(supplier=settings), BILLY), findings) == ()
+    assert findings == []
 
 
 def test_a_mistyped_iban_is_refused_when_it_is_entered():

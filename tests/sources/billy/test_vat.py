@@ -63,10 +63,27 @@ def test_a_rate_that_does_not_exist_is_told_once_for_all_lines():
     assert [(finding.rule, finding.location) for finding in mapper.findings] == [("BILLY-TAX-RATE", "taxRateId gone")]
 
 
-@pytest.mark.parametrize("category", VatCategory)
+WITH_REASON = [category for category in VatCategory if category not in (VatCategory.STANDARD, VatCategory.ZERO_RATED)]
+
+
+@pytest.mark.parametrize("category", WITH_REASON)
 def test_the_users_choice_is_final_and_silent(category):
     vat, told = mapped(ZERO, "EU-salg", "DE", choice=VatChoice(category, "Grund", "VATEX-EU-132"))
     assert vat == VatClass(category, Decimal(0), "Grund", "VATEX-EU-132")
+    assert told == []
+
+
+@pytest.mark.parametrize("code", ["VATEX-EU-132-1B", "VATEX-EU-135-1", "VATEX-EU-F"])
+def test_an_exemption_code_alone_is_passed_on_without_words_of_ours(code):
+    vat, told = mapped(ZERO, choice=VatChoice(VatCategory.EXEMPT, exemption_code=code))
+    assert (vat.exemption_code, vat.exemption_reason, told) == (code, None, [])
+
+
+@pytest.mark.parametrize("category", [VatCategory.STANDARD, VatCategory.ZERO_RATED])
+def test_rated_sales_never_carry_a_reason(category):
+    """BR-S-10, BR-Z-10."""
+    vat, told = mapped(ZERO, choice=VatChoice(category, "Grund", "VATEX-EU-132"))
+    assert vat == VatClass(category, Decimal(0))
     assert told == []
 
 
