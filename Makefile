@@ -27,12 +27,16 @@ install: $(DEV_STAMP) ## Install the product, the tools and the test libraries
 
 .PHONY: test
 test: install ## The whole test suite: unit, SQLite and PostgreSQL, real servers, browser
-	$(BIN)/python -m pytest -q -m "not browser" --durations=10
-	$(BIN)/python -m pytest -q -m "not browser and not server" --database=postgresql tests/services tests/models tests/migrations tests/crash tests/blueprints
+	$(BIN)/python -m pytest -q -m "not browser and not interop" --durations=10
+	$(BIN)/python -m pytest -q -m "not browser and not server and not interop" --database=postgresql tests/services tests/models tests/migrations tests/crash tests/blueprints
 	$(BIN)/python -m pytest -q -m browser
 
+.PHONY: interop
+interop: install ## Ask independent judges: official rules, their test suites, a second engine, other readers, veraPDF
+	./scripts/interop
+
 .PHONY: check
-check: lint test ## Everything that must hold before a change lands
+check: lint test interop ## Everything that must hold before a change lands
 
 .PHONY: lint
 lint: install ## Style, types, import contracts, templates, translations, lock files

@@ -104,7 +104,7 @@ def _merged(invoice: Invoice) -> tuple[VatBreakdown, ...]:
 def _party(party: Party) -> Party:
     """Without a registration there is only one name (F-LIB187); a company abroad is registered by its VAT number at need."""
     if party.legal_id is None and party.vat_id is None:
-        return replace(party, name=party.trading_name or party.name, trading_name=None, legal_form=None)
+        return replace(party, trading_name=None, legal_form=None)
     trading_name = party.trading_name if party.trading_name != party.name else None
     return replace(party, trading_name=trading_name, legal_id=party.legal_id or party.vat_id)
 

@@ -12,7 +12,7 @@ import uuid
 from decimal import Decimal
 
 from invoiceapp.domain.invoice import AllowanceCharge, Attachment, Classification, Invoice, Line, VatInTaxCurrency
-from invoiceapp.domain.money import HUNDRED, ZERO, divide, fixed2, multiply, plain, round2
+from invoiceapp.domain.money import HUNDRED, ZERO, divide, fixed2, multiply, plain
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
 from invoiceapp.domain.totals import vat_amount
 
@@ -202,7 +202,8 @@ def _subtotal(base: Decimal, tax: Decimal, vat: VatClass, currency: str, other: 
         "TaxSubtotal",
         amount("TaxableAmount", base, currency),
         amount("TaxAmount", tax, currency),
-        amount("TransactionCurrencyTaxAmount", round2(multiply(tax, told.rate)), told.currency) if told else "",
+        # F-LIB315: there is one standard-rated group, so its VAT is all the VAT.
+        amount("TransactionCurrencyTaxAmount", told.amount, told.currency) if told else "",
         _category(vat),
     )
 

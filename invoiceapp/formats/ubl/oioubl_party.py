@@ -90,7 +90,10 @@ def _party(party: Party, legal_form: str | None, contact: str) -> str:
         "Party",
         _identifier("EndpointID", party.endpoint) if party.endpoint else "",
         _identification(party),
-        group("PartyName", leaf("Name", party.trading_name or party.name)),
+        # The legal name stands with the registration; without one, this is its only place.
+        group(
+            "PartyName", leaf("Name", (party.trading_name if party.legal_id or party.vat_id else None) or party.name)
+        ),
         _address("PostalAddress", party.address),
         group("PartyTaxScheme", tax_scheme, VAT_SCHEME) if vat_id else "",
         _registration(party, legal_form),

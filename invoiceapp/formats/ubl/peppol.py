@@ -312,13 +312,17 @@ def _tax_total(invoice: Invoice) -> str:
 
 def _totals(invoice: Invoice) -> str:
     totals, currency = invoice.totals, invoice.currency
+    # BR-CO-11, BR-CO-12: the sums stand wherever there is something to add up, also zeros.
+    has_charges, has_allowances = (
+        any(item.is_charge is is_charge for item in invoice.allowances_charges) for is_charge in (True, False)
+    )
     return group(
         "LegalMonetaryTotal",
         amount("LineExtensionAmount", totals.lines, currency),
         amount("TaxExclusiveAmount", totals.net, currency),
         amount("TaxInclusiveAmount", totals.gross, currency),
-        amount("AllowanceTotalAmount", totals.allowances, currency) if totals.allowances else "",
-        amount("ChargeTotalAmount", totals.charges, currency) if totals.charges else "",
+        amount("AllowanceTotalAmount", totals.allowances, currency) if totals.allowances or has_allowances else "",
+        amount("ChargeTotalAmount", totals.charges, currency) if totals.charges or has_charges else "",
         amount("PrepaidAmount", totals.prepaid, currency) if totals.prepaid else "",
         amount("PayableRoundingAmount", totals.rounding, currency) if invoice.has_rounding else "",
         amount("PayableAmount", totals.payable, currency),

@@ -71,8 +71,8 @@ _WORDS = {
     "whose": Text("en parts", "a party's"),
     "line": Text("uden nummer", "without a number"),
     "ours": Text(
-        "Det kan ikke rettes i regnskabet: Send reglens navn til den, der driver systemet.",
-        "It cannot be corrected in the books: send the rule's name to whoever runs this installation.",
+        "Det kan ikke rettes i Billy: Send reglens navn til den, der driver systemet.",
+        "It cannot be corrected in Billy: send the rule's name to whoever runs this installation.",
     ),
 }
 _UNSAID = Text("ikke angivet", "not stated")

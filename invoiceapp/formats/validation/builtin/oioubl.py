@@ -117,7 +117,7 @@ def known_countries(invoice: Invoice) -> Iterator[Problem]:
             yield Problem("F-LIB301", cause=term, term=term, fix=fix, value=country)
 
 
-@rules("F-LIB298", *both("F-INV016", "F-INV018"))
+@rules("F-LIB266", "F-LIB298", *both("F-INV016", "F-INV018"))
 def currencies(invoice: Invoice) -> Iterator[Problem]:
     """Currencies stand in OIOUBL's list; that of the books is DKK or EUR."""
     if invoice.currency not in codes("oioubl_currencies"):
@@ -129,6 +129,8 @@ def currencies(invoice: Invoice) -> Iterator[Problem]:
         yield Problem(twin("F-INV016", invoice), value=books.currency)
     if not any(group.vat.category is VatCategory.STANDARD for group in invoice.vat):
         yield Problem(twin("F-INV018", invoice), value=books.currency)
+    if books.amount * invoice.totals.vat < ZERO:
+        yield Problem("F-LIB266", value=books.amount, vat=invoice.totals.vat)
 
 
 @rules("F-LIB087")
