@@ -324,3 +324,11 @@ def both_changes(*changes: Change) -> Change:
         return invoice
 
     return change
+
+
+def crowded(invoice: Invoice) -> Invoice:
+    """Five thousand lines that give nothing, after those that are there."""
+    free = replace(
+        invoice.lines[0], quantity=Decimal(1), price=Decimal(0), net_amount=Decimal(0), allowances_charges=()
+    )
+    return replace(invoice, lines=(*invoice.lines, *(replace(free, id=str(1_000 + n)) for n in range(5_000))))

@@ -34,6 +34,7 @@ from tests.formats.validation.documents import (
     both_changes,
     build,
     buyer,
+    crowded,
     doc,
     endpoint,
     group,
@@ -205,6 +206,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     M("an attachment without file name", "attached", attachment(filename=""), "- | -"),
     M("an attachment with a blank description", "attached", attachment(description=_EMPTY), "PEPPOL-EN16931-R008 | -"),
     M("no lines", "plain", doc(lines=()), "BR-16 | BR-16"),
+    M("more lines than a worker can judge", "plain", crowded, "IA-TOO-MANY-LINES | IA-TOO-MANY-LINES"),
     M("two lines of one id", "plain", line(id="2"), "IA-LINE-ID | IA-LINE-ID"),
     M("a line without id", "plain", line(id=""), "BR-21 | F-INV140 / F-CRN084"),
     M("a line with a blank id", "plain", line(id=_EMPTY), "BR-21 | F-INV140 / F-CRN084"),
@@ -483,6 +485,8 @@ class Disagreement:
 
 # fmt: off
 DISAGREEMENTS: tuple[Disagreement, ...] = (
+    Disagreement("more lines than a worker can judge", "peppol-bis-3", "both", "no rule limits the lines, the memory of a worker does"),
+    Disagreement("more lines than a worker can judge", "oioubl-2.1", "both", "no rule limits the lines, the memory of a worker does"),
     Disagreement("seller without a name", "oioubl-2.1", "both", "a party without a name is of no use, though OIOUBL takes a number instead"),
     Disagreement("seller with a blank name", "oioubl-2.1", "both", "a party without a name is of no use, though OIOUBL takes a number instead"),
     Disagreement("seller without any name", "oioubl-2.1", "both", "a party without a name is of no use, though OIOUBL takes a number instead"),

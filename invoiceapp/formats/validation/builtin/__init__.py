@@ -30,7 +30,7 @@ from . import (
 from .checks import AnyCheck, Check, LineCheck, declared, judge
 
 READABLE: tuple[Check, ...] = (
-    parties.names, parties.buyers_country, lines.present, references.currencies, vat.rates, vat.numbers,
+    parties.names, parties.buyers_country, lines.present, lines.few_enough, references.currencies, vat.rates, vat.numbers,
     texts.characters,
 )  # fmt: skip
 READABLE_LINES: tuple[LineCheck, ...] = (texts.line_characters,)

@@ -28,6 +28,17 @@ def present(invoice: Invoice) -> Iterator[Problem]:
         yield Problem("BR-16")
 
 
+#: A UBL document of 5 000 lines takes 150 MB to judge; a worker has 512 MB, half of them for the compiled rules.
+MOST_LINES = 5_000
+
+
+@rules("IA-TOO-MANY-LINES")
+def few_enough(invoice: Invoice) -> Iterator[Problem]:
+    """A worker can judge the document in the memory that it has."""
+    if len(invoice.lines) > MOST_LINES:
+        yield Problem("IA-TOO-MANY-LINES", count=len(invoice.lines), limit=MOST_LINES)
+
+
 @rules("IA-LINE-ID")
 def distinct(invoice: Invoice) -> Iterator[Problem]:
     """No two lines have one id: receivers answer by it."""
