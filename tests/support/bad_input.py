@@ -130,7 +130,7 @@ def read_back(fmt: Format, content: bytes) -> str:
 
 
 def with_large_pdf(fmt: Format) -> str:
-    pdf = Attachment("1", "stor.pdf", "application/pdf", b"%PDF-1.7\n" + bytes(50_000_000))
+    pdf = Attachment("1", "stor.pdf", "application/pdf", bytes(50_000_000))
     rendered = render(
         BillySource, GOOD, settings_from({"general": {"embedPdf": True}}), fmt, VALIDATOR, attachments=(pdf,)
     )
