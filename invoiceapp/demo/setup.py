@@ -24,6 +24,12 @@ from .serve import TOKEN, available
 
 EMAIL = "demo@example.com"
 ADAPTOR = "Billy"
+#: The company's own GLN, which EDIFACT demands.
+GLN = "5798990000005"
+#: Beginning of the GLNs of the stand-in's retail chains.
+_CHAINS = "5798990002"
+#: What German customers read: a PDF with the e-invoice inside.
+_GERMANY = "DE"
 SFTP_NAME = "NemHandel-postkasse (SFTP)"
 MAIL_NAME = "E-mail"
 #: Minutes between the demo's runs, so that a new invoice in the stand-in is soon seen.
@@ -110,8 +116,17 @@ def _vat_map(adaptor_id: str) -> None:
         }
 
 
+def _sender(adaptor_id: str) -> None:
+    with transaction() as session:
+        row = session.get_one(Adaptor, adaptor_id)
+        row.settings = {**row.settings, "supplier": {"gln": GLN}}
+
+
 def _activate(adaptor_id: str, sftp: Gateway, mail: Gateway) -> None:
-    """Public bodies and chains by OIOUBL, companies by Peppol; private persons stay off, as a user would have it."""
+    """Public bodies by OIOUBL, chains by EDIFACT, Germans by Factur-X, other companies by Peppol.
+
+    Private persons stay off, as a user would have it.
+    """
     with transaction() as session:
         customers = session.scalars(
             select(Customer)
@@ -122,8 +137,12 @@ def _activate(adaptor_id: str, sftp: Gateway, mail: Gateway) -> None:
     for position, customer in enumerate(customers):
         if customer.raw.get("type") == "person":
             continue
-        if customer.gln or customer.name.startswith("Institutionen"):
+        if (customer.gln or "").startswith(_CHAINS):
+            pair = ("edifact-d96a", sftp.id)
+        elif customer.gln or customer.name.startswith("Institutionen"):
             pair = ("oioubl-2.1", sftp.id)
+        elif customer.country == _GERMANY:
+            pair = ("facturx", mail.id)
         elif customer.country in ("DK", None) and position % 3 == 0:
             pair = ("peppol-bis-3", mail.id)
         else:
@@ -154,6 +173,7 @@ def create() -> list[str]:
         if is_new:
             sources.refresh_customers(adaptor_id)
             _vat_map(adaptor_id)
+            _sender(adaptor_id)
             _activate(adaptor_id, sftp, mail)
             with transaction() as session:
                 adaptor = session.get_one(Adaptor, adaptor_id)

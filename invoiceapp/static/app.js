@@ -27,6 +27,16 @@
 
   const closeMenus = (except) => all("[data-closes][open]").filter((menu) => !menu.contains(except)).forEach((menu) => { menu.open = false; });
 
+  // --- folding cards ------------------------------------------------------------------------------------------------
+  function unfold() { // a link to a field inside a folded card
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const card = target?.closest("details.folding:not([open])");
+    if (!card) return;
+    card.open = true;
+    target.scrollIntoView();
+  }
+  window.addEventListener("hashchange", unfold);
+
   // --- copy ---------------------------------------------------------------------------------------------------------
   function copyWithSelection(text) { // navigator.clipboard exists on https and localhost only
     const area = document.createElement("textarea");
@@ -180,6 +190,7 @@
   setUpMenu();
   showTheme();
   countAll();
+  unfold();
   focusErrors(document);
   all("[data-poll]").forEach(polled);
 })();

@@ -21,9 +21,17 @@ SCREENS = {
     "gateways": "/gateways",
     "gateway": "/gateways:first",
     "document": "/:first",
+    "document-edifact": "/?q=Gr%C3%B8nt:first",
+    "rules": "/rulepacks",
     "not-found": "/documents/none",
 }
-_FIRST = {"/runs": "/runs/", "/customers": "/customers/", "/gateways": "/gateways/", "/": "/documents/"}
+_FIRST = {
+    "/runs": "/runs/",
+    "/customers": "/customers/",
+    "/gateways": "/gateways/",
+    "/": "/documents/",
+    "/?q=Gr%C3%B8nt": "/documents/",
+}
 
 
 def _go(page, path: str) -> None:

@@ -57,8 +57,13 @@ def test_the_whole_company_is_delivered_once_byte_for_byte(app, config):
                 .where(Delivery.state.in_((S.DELIVERED, S.ACCEPTED)))
             ).all()
         )
-        arrived = Counter(found.sha256 for found in arrivals.all() if found.name.endswith(".xml"))
+        arrived = Counter(
+            found.sha256 for found in arrivals.all() if found.sha256 in sent or found.name.endswith((".xml", ".edi"))
+        )
         assert len(sent) >= 400 and arrived == Counter(dict.fromkeys(sent, 1))
+        assert {delivery.format for delivery in sent.values()} == {
+            "oioubl-2.1", "peppol-bis-3", "edifact-d96a", "facturx"
+        }  # fmt: skip
         states = Counter(db.session.scalars(select(Delivery.state)))
         assert set(states) == {S.DELIVERED, S.ACCEPTED, S.BLOCKED} and states[S.BLOCKED] < 40
         assert db.session.scalar(select(func.count()).select_from(Attempt)) == len(sent)

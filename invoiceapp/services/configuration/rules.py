@@ -226,8 +226,8 @@ def release_all_blocked(adaptor_id: str) -> int:
 
 
 def format_choices() -> list[tuple[str, Text]]:
-    """Formats that a customer can get: id and label."""
-    return [(item.id, item.label) for item in formats().values()]
+    """Formats that a customer can get: id and label, by label."""
+    return sorted(((item.id, item.label) for item in formats().values()), key=lambda choice: choice[1].da.lower())
 
 
 def hints(customer: Customer) -> list[Text]:

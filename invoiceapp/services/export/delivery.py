@@ -231,7 +231,8 @@ def _consignment(lease: Lease) -> Consignment:
         customer = session.get(Customer, document.customer_id) if document.customer_id else None
         sender_name = document.bundle.get("organization", {}).get("name") or ""
     companions: tuple[Payload, ...] = ()
-    if document.pdf_sha256:
+    # Where the document is a PDF itself, a second one beside it would have the same name and hide it.
+    if document.pdf_sha256 and rendition.media_type != "application/pdf":
         pdf_name = f"{rendition.filename.rsplit('.', 1)[0]}.pdf"
         companions = (Payload(archive.load(document.pdf_sha256), pdf_name, "application/pdf"),)
     return Consignment(

@@ -161,9 +161,14 @@ def test_a_screen_that_is_not_installed_has_no_address(app: Flask) -> None:
 
 @pytest.mark.parametrize(
     ("fix", "start"),
-    [("customer.endpoint", None), ("source.invoice", "/documents/D"), ("unheard.of", None), (None, None)],
+    [
+        ("customer.endpoint", "/documents/D"),
+        ("source.invoice", "/documents/D"),
+        ("unheard.of", "/documents/D"),
+        (None, None),
+    ],
 )
-def test_a_fix_leads_somewhere_only_where_it_can_be_mended(app: Flask, fix: str | None, start: str | None) -> None:
+def test_without_a_page_of_its_own_a_fix_leads_to_the_document(app: Flask, fix: str | None, start: str | None) -> None:
     with app.test_request_context():
         link = links.fix_link(fix, "D", customer_id=None)
         assert (link.url if link else None) == start

@@ -10,7 +10,7 @@ from invoiceapp.domain.findings import Text
 from invoiceapp.domain.identifiers import Participant
 from invoiceapp.gateways.base import Receipt as WireReceipt
 from invoiceapp.gateways.base import Refused, Rejected, Unavailable, Unknown
-from invoiceapp.models import Attempt, Delivery, Event, Gateway, Receipt, db, utcnow
+from invoiceapp.models import Attempt, Delivery, Event, Gateway, Receipt, Rendition, db, utcnow
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import transaction
@@ -60,8 +60,6 @@ def test_a_due_delivery_is_sent_and_proved(ready, partner):
 
 
 def row_sha256(row: Delivery) -> str:
-    from invoiceapp.models import Rendition
-
     return db.session.get_one(Rendition, row.rendition_id).sha256
 
 
@@ -77,6 +75,15 @@ def test_the_partner_gets_the_archived_bytes_and_the_names_of_both_sides(ready, 
     assert [(file.filename, file.content) for file in sent.companions] == [("invoice-77.pdf", b"%PDF-1.7 page")]
     assert (sent.sender, sent.receiver) == (Participant("0184", "12345674"), Participant("0088", "5798000000001"))
     assert (sent.sender_name, sent.receiver_name) == ("Eksempel ApS", "Kommune Eksempel")
+
+
+def test_a_document_that_is_a_pdf_itself_takes_no_second_pdf_along(ready, partner):
+    row = ready("78")
+    row.document.pdf_sha256 = archive.store(b"%PDF-1.7 page")
+    db.session.get_one(Rendition, row.rendition_id).media_type = "application/pdf"
+    db.session.commit()
+    delivery.deliver_due()
+    assert partner.sent[0].companions == ()
 
 
 def test_no_transaction_is_open_while_bytes_travel(ready, partner):
