@@ -135,6 +135,15 @@ def _iban(raw: str) -> str:
     return bare
 
 
+_TRUE, _FALSE = frozenset(["1", "true", "on", "yes", "y"]), frozenset(["0", "false", "off", "no", "n"])
+
+
+def _boolean(raw: str) -> bool:
+    if raw.lower() not in _TRUE | _FALSE:
+        raise FieldInvalid(Text("Vælg ja eller nej.", "Choose yes or no."))
+    return raw.lower() in _TRUE
+
+
 def _gln(raw: str) -> str:
     bare = digits(raw)
     if not is_valid_gln(bare):
@@ -162,7 +171,7 @@ def _text(field: Field, raw: str) -> str:
 _PARSERS: dict[FieldType, Callable[[Field, str], Any]] = {
     FieldType.INTEGER: _integer,
     FieldType.DECIMAL: lambda _, raw: _decimal(raw),
-    FieldType.BOOLEAN: lambda _, raw: raw.lower() in ("1", "true", "on", "yes", "y"),
+    FieldType.BOOLEAN: lambda _, raw: _boolean(raw),
     FieldType.EMAIL: lambda _, raw: parse_email(raw),
     FieldType.PARTICIPANT: lambda _, raw: _participant(raw),
     FieldType.IBAN: lambda _, raw: _iban(raw),

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from .invoice import AllowanceCharge, Line, Totals
-from .money import CENT, HUNDRED, ZERO, multiply, round2, total
+from .money import CENT, HUNDRED, ZERO, divide, multiply, round2, total
 from .tax import VatBreakdown, VatCategory, VatClass
 
 #: BR-CO-17 and BR-S-09 accept a VAT amount that is less than 1.00 from base x rate.
@@ -134,3 +134,15 @@ def reconcile(
     groups = _with_booked_vat(vat_breakdown(kept, allowances_charges), booked.vat)
     totals = document_totals(kept, groups, allowances_charges, payable=booked.gross)
     return Reconciled(kept, groups, totals, difference)
+
+
+def net_price(line: Line) -> Decimal:
+    """Price of ``base_quantity`` units after line allowances and charges; BT-146 where there are none.
+
+    For formats whose lines have no allowances: price x quantity / base quantity gives the net amount to less
+    than a tenth of a cent (F-INV340), so large quantities take more than the six decimals that else suffice.
+    """
+    if not line.allowances_charges or line.quantity == ZERO:
+        return line.price
+    net = multiply(line.net_amount, line.base_quantity)
+    return abs(divide(net, line.quantity, max(6, line.quantity.adjusted() + 4)))

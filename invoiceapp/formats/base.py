@@ -83,6 +83,10 @@ class Format:
     """What a user may choose about this format, for all customers or for one"""
     route: Callable[[Invoice, Mapping[str, Any]], tuple[str, str] | None] | None = None
     """Sender and receiver between whom interchanges are numbered; None where these bytes need no ``Interchange``"""
+    renumber: Callable[[bytes, Interchange, Interchange], bytes] | None = None
+    """The same content, made as the first interchange, as the second one; wherever there is a ``route``"""
+    carries_attachments: bool = False
+    """Whether files can travel inside the document"""
     payload: Callable[[bytes], bytes] = _unchanged
     """The XML that the rules judge, out of an envelope or a PDF. Raises ``Unreadable``."""
     examine: Callable[[bytes], list[Finding]] | None = None
@@ -97,6 +101,10 @@ class Format:
     def parameters(self, typed: Mapping[str, str] | None = None, interchange: Interchange | None = None) -> Parameters:
         """Parameters out of options as people type them. Raises ``OptionsInvalid``."""
         values, errors = parse_all(self.options, typed or {})
+        declared = {option.name for option in self.options}
+        errors |= {
+            name: Text("Ukendt indstilling.", "Unknown setting.") for name in typed or {} if name not in declared
+        }
         if errors:
             raise OptionsInvalid(errors)
         return Parameters(values, interchange or Interchange())

@@ -97,6 +97,8 @@ class Rendition(Identified, Base):
     filename: Mapped[str] = mapped_column(String(200))
     sender: Mapped[str | None] = mapped_column(String(80))
     receiver: Mapped[str | None] = mapped_column(String(80))
+    interchange_id: Mapped[str | None] = mapped_column(ForeignKey("numbered_interchange.id"))
+    """Of formats that count their interchanges: which one these bytes are"""
     rule_sets: Mapped[list[dict[str, str]]] = mapped_column(Json, default=list)
     """``[{"name": …, "version": …, "sha256": …}]`` that judged it"""
     missing_rule_sets: Mapped[list[str]] = mapped_column(Json, default=list)

@@ -9,11 +9,10 @@ from typing import Any, NoReturn
 
 from invoiceapp.current import config
 from invoiceapp.domain.findings import Text
-from invoiceapp.domain.invoice import Attachment
 from invoiceapp.domain.settings import SettingsInvalid, settings_from
 from invoiceapp.formats.base import Format
 from invoiceapp.formats.base import registry as formats
-from invoiceapp.services.export.rendering import Rendered, render
+from invoiceapp.services.export.rendering import Rendered, pdf_attachment, render
 from invoiceapp.services.export.validators import validator
 from invoiceapp.sources.base import UnusableBundle, registry
 
@@ -59,10 +58,9 @@ def convert(bundle: dict[str, Any], fmt: Format) -> Rendered:
     source = registry()[SOURCE_KIND]
     required = config().require_official_rules
     rendered = render(source, bundle, settings, fmt, validator(), require_official_rules=required)
-    if not settings.general.embed_pdf or rendered.invoice is None or rendered.content is None:
+    embeds = settings.general.embed_pdf and fmt.carries_attachments
+    if not embeds or rendered.invoice is None or rendered.content is None:
         return rendered
-    pdf = Attachment(
-        id=rendered.invoice.number, filename=f"{rendered.invoice.number}.pdf", media_type="application/pdf",
-        content=formats()["pdf"].write(rendered.invoice), description="Faktura (PDF)",
-    )  # fmt: skip
+    invoice = rendered.invoice
+    pdf = pdf_attachment(invoice.type, invoice.number, formats()["pdf"].write(invoice))
     return render(source, bundle, settings, fmt, validator(), attachments=(pdf,), require_official_rules=required)

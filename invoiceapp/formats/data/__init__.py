@@ -15,6 +15,7 @@ FORMATS = (
         writer=json_format.write,
         checker=check_readable,
         options=json_format.OPTIONS,
+        carries_attachments=True,
         reader=json_format.read,
         shown=json_format.shown,
     ),

@@ -7,6 +7,7 @@ from .checks import check
 from .examination import examine
 from .profiles import OPTIONS
 from .reader import read
+from .renumbering import renumber
 from .syntax import readable
 from .writer import route, write
 
@@ -20,6 +21,7 @@ FORMATS = (
         checker=check,
         options=OPTIONS,
         route=route,
+        renumber=renumber,
         examine=examine,
         reader=read,
         shown=readable,

@@ -52,6 +52,19 @@ def clean(text: str | None, identifier: str) -> str:
     return written.upper() if identifier == "UNOA" else written
 
 
+def keeps(text: str | None, identifier: str) -> bool:
+    """Whether a set carries the text as it is. Runs of blanks, composed letters and level A's capitals change nothing."""
+    composed = " ".join(unicodedata.normalize("NFC", text or "").split())
+    return clean(text, identifier).lower() == composed.lower()
+
+
+def loses_letters(text: str | None, identifier: str) -> bool:
+    """Whether letters have no likeness in the set at all, so that a word would lack some; symbols may go."""
+    level = "UNOB" if identifier == "UNOA" else identifier
+    composed = unicodedata.normalize("NFC", text or "")
+    return any(character.isalpha() and not _likeness(character, level) for character in composed)
+
+
 def pieces(text: str, width: int, most: int) -> list[str]:
     """Text as at most ``most`` pieces of at most ``width`` characters, cut between words where that is possible.
 

@@ -8,7 +8,7 @@ from datetime import date
 from invoiceapp.domain.invoice import AllowanceCharge, Invoice, Period
 from invoiceapp.domain.tax import VatClass
 
-from .codes import NO_REASON_CODE, PERCENT_LENGTH, RATE_LENGTH, amount, means_code, number
+from .codes import NO_REASON_CODE, PERCENT_LENGTH, RATE_LENGTH, amount, fik_on_slip, means_code, number
 from .parties import parties
 from .profiles import Profile
 from .syntax import Segment, segment
@@ -58,9 +58,15 @@ def delivery_note(invoice: Invoice, profile: Profile) -> str | None:
     }[profile.delivery_note]
 
 
+def payment_reference(invoice: Invoice, profile: Profile) -> str | None:
+    """BT-83 in a form that the partner's character set carries; where there is none it is still the invoice's own."""
+    reference = invoice.payment[0].payment_id if profile.payment and invoice.payment else None
+    # Only UNOC has "#".
+    return fik_on_slip(reference) if reference and not profile.keeps(reference) else reference
+
+
 def references(invoice: Invoice, profile: Profile) -> list[tuple[str, str | None, str]]:
     """References with their qualifier (1153) and business term; also those that are empty."""
-    payment_id = invoice.payment[0].payment_id if profile.payment and invoice.payment else None
     return [
         ("ON", invoice.order_reference, "BT-13"),
         ("DQ", delivery_note(invoice, profile), "BT-16"),
@@ -69,13 +75,14 @@ def references(invoice: Invoice, profile: Profile) -> list[tuple[str, str | None
         ("CR", invoice.buyer_reference, "BT-10"),
         ("AEP", invoice.project_reference, "BT-11"),
         ("ADE", invoice.accounting_cost, "BT-19"),
-        ("PQ", payment_id, "BT-83"),
+        ("PQ", payment_reference(invoice, profile), "BT-83"),
     ]
 
 
 def _references(invoice: Invoice, profile: Profile) -> Iterator[Segment]:
     for qualifier, value, _ in references(invoice, profile):
-        if profile.clean(value):
+        # By a changed payment reference the money would not be found; better none.
+        if profile.clean(value) and (qualifier != "PQ" or profile.keeps(value)):
             yield segment("RFF", (qualifier, profile.clean(value)))
     for preceding in invoice.preceding:
         yield segment("RFF", ("IV", profile.clean(preceding.number)))
@@ -89,13 +96,15 @@ def tax(vat: VatClass, profile: Profile) -> Segment:
     )
 
 
-def _currencies(invoice: Invoice) -> Segment:
+def _currencies(invoice: Invoice, profile: Profile) -> Segment:
     other = invoice.vat_in_tax_currency
     own = ("2", invoice.currency, "4")
-    if other is None:
+    # The directory of 1996 has no code for a currency of VAT (18 came later), and 11 is what is paid in: a receiver
+    # would pay kroner. Without EANCOM's 10E the rate is left out; the VAT itself (BT-111) stands in MOA, as law demands.
+    if other is None or not profile.tax_currency_code:
         return segment("CUX", own)
     # Reference currency x rate = target currency.
-    return segment("CUX", own, ("3", other.currency, "11"), number(other.rate, RATE_LENGTH))
+    return segment("CUX", own, ("3", other.currency, profile.tax_currency_code), number(other.rate, RATE_LENGTH))
 
 
 def _terms(invoice: Invoice) -> Iterator[Segment]:
@@ -141,7 +150,7 @@ def header(invoice: Invoice, profile: Profile) -> Iterator[Segment]:
     yield from parties(invoice, profile)
     if profile.header_tax and len(invoice.vat) == 1:
         yield tax(invoice.vat[0].vat, profile)
-    yield _currencies(invoice)
+    yield _currencies(invoice, profile)
     yield from _terms(invoice)
     for item in invoice.allowances_charges:
         yield from allowance_charge(item, profile)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from invoiceapp.domain.invoice import Item, Line
-from invoiceapp.domain.money import ZERO, divide, multiply
+from invoiceapp.domain.invoice import AllowanceCharge, Item, Line
+from invoiceapp.domain.totals import net_price
 
 from .codes import BASIS_LENGTH, PRICE_LENGTH, QUANTITY_LENGTH, amount, number, unit_code
 from .header import allowance_charge, period, tax, texts
@@ -16,14 +16,11 @@ from .syntax import Segment, segment
 #: D.96A has room for ten IMD and five FTX on a line.
 NAME_TEXTS, DESCRIPTION_TEXTS, NOTE_TEXTS = 4, 6, 5
 ITEM_WIDTH, ITEM_PARTS = 35, 2
-PRICE_DECIMALS = 6
 
 
-def net_price(line: Line) -> Decimal:
-    """The price after the line's own allowances and charges, per ``base_quantity``."""
-    if not line.allowances_charges or line.quantity == ZERO:
-        return line.price
-    return divide(multiply(line.net_amount, line.base_quantity), line.quantity, PRICE_DECIMALS)
+def told_discounts(line: Line, profile: Profile) -> tuple[AllowanceCharge, ...]:
+    """The line's allowances and charges where the partner wants to see them; else they are in the price only."""
+    return line.allowances_charges if profile.line_discounts == "alc" else ()
 
 
 def _identification(item: Item, position: int, profile: Profile) -> Iterator[Segment]:
@@ -60,7 +57,7 @@ def line_segments(line: Line, position: int, profile: Profile) -> Iterator[Segme
     yield segment("MOA", ("203", amount(line.net_amount)))
     # AAA has the allowances in it, AAB is without (UNCL 5125).
     yield _price("AAA", net_price(line), line)
-    in_segments = line.allowances_charges if profile.line_discounts == "alc" else ()
+    in_segments = told_discounts(line, profile)
     if in_segments:
         yield _price("AAB", line.price, line)
     for qualifier, value in (("LI", line.order_line), ("ADE", line.accounting_cost)):

@@ -64,13 +64,17 @@ def _numbers(party: Party, profile: Profile) -> Iterator[Segment]:
 
 
 def _contact(contact: Contact, profile: Profile) -> Iterator[Segment]:
-    if not profile.contacts or not (contact.name or contact.phone or contact.email):
+    name = profile.pieces(contact.name, *CONTACT)
+    # UNOA and UNOB have no "@": a likeness of an address reaches nobody.
+    email = contact.email if profile.keeps(contact.email) else None
+    channels = [(profile.clean(value), code) for value, code in ((contact.phone, "TE"), (email, "EM"))]
+    numbers = [channel for channel in channels if channel[0]]
+    if not profile.contacts or not (name or numbers):
         return
     # 3413 stays empty: the person reference is OIOUBL's own, and CR has it here.
-    yield segment("CTA", "IC", ("", *profile.pieces(contact.name, *CONTACT)))
-    for number, channel in ((contact.phone, "TE"), (contact.email, "EM")):
-        if profile.clean(number):
-            yield segment("COM", (profile.clean(number), channel))
+    yield segment("CTA", "IC", ("", *name))
+    for channel in numbers:
+        yield segment("COM", channel)
 
 
 def _account(means: tuple[PaymentMeans, ...], profile: Profile) -> Iterator[Segment]:

@@ -45,8 +45,8 @@ class Profile:
     """7143"""
     payable_qualifier: str = "77"
     """5025 of the amount to pay (BT-115)"""
-    tax_currency_qualifier: str = "10E"
-    """6343 of the VAT in the books' currency (BT-111)"""
+    tax_currency_code: str = "10E"
+    """6343 of a currency for VAT (BT-6) in CUX and MOA; GS1's own code, which EANCOM 1997 has too. Empty: none"""
     addresses: bool = True
     """Names and addresses; without, parties are known by GLN alone (master data are aligned)"""
     contacts: bool = True
@@ -84,6 +84,10 @@ class Profile:
         """Text in the partner's character set."""
         return charset.clean(text, self.character_set)
 
+    def keeps(self, text: str | None) -> bool:
+        """Whether the partner's character set carries the text as it is."""
+        return charset.keeps(text, self.character_set)
+
     def pieces(self, text: str | None, width: int, most: int) -> list[str]:
         """Text in the partner's character set, cut into pieces."""
         return charset.pieces(self.clean(text), width, most)
@@ -113,7 +117,7 @@ PROFILES = {
         Profile(
             "generic-un",
             Text("UN/EDIFACT D.96A uden EANCOM", "UN/EDIFACT D.96A without EANCOM"),
-            association="", application_reference="", payable_qualifier="9", tax_currency_qualifier="11",
+            association="", application_reference="", payable_qualifier="9", tax_currency_code="",
             vat_categories=_CODES_OF_1996,
         ),
     )
@@ -204,16 +208,18 @@ OPTIONS = (
         "recipientReference", Text("Modtagerens reference eller kodeord", "Recipient's reference or password"),
         pattern=r"[ -~]{1,14}",
         help=Text(
-            "Højst 14 tegn, uden æ, ø og å. Kun hvis modtageren har givet jer et.",
-            "At most 14 plain characters. Only where the receiver gave you one.",
+            "Højst 14 tegn, uden æ, ø og å; de sendes præcis som skrevet. Kun hvis modtageren har givet jer et.",
+            "At most 14 plain characters, sent exactly as written. Only where the receiver gave you one.",
         ),
     ),
     Field(
         "firstControlReference", Text("Første kontrolnummer", "First control number"), FieldType.INTEGER,
         smallest=1, largest=999_999_999, default=1,
         help=Text(
-            "Hvis I før har sendt fra et andet system: et nummer højere end det sidste.",
-            "If you sent from another system before: a number above its last one.",
+            "Kun hvis I før har sendt fra et andet system: et nummer højere end det sidste. Vælg det før den første fil, og"
+            " sæt det aldrig ned: så bruges gamle numre igen, og modtageren kan kassere fakturaerne som dubletter.",
+            "Only if you sent from another system before: a number above its last one. Choose it before the first file, and"
+            " never lower it: old numbers are then used again, and the receiver may discard the invoices as duplicates.",
         ),
     ),
 )  # fmt: skip

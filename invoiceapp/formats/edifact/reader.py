@@ -24,6 +24,7 @@ from invoiceapp.domain.money import ZERO, total
 from invoiceapp.domain.parties import Address, Contact, Party, Payee
 from invoiceapp.domain.tax import VatBreakdown
 
+from .codes import fik_from_slip
 from .directory import Node
 from .envelope import Envelope, message, unwrap
 from .line_reader import allowance_charge, line
@@ -122,7 +123,7 @@ def _means_code(pai: Segment | None) -> PaymentMeansCode:
 
 
 def _payment(root: Node) -> tuple[PaymentMeans, ...]:
-    pai, payment_id = root.first("PAI"), reference(root, "SG1", "PQ")
+    pai, payment_id = root.first("PAI"), fik_from_slip(reference(root, "SG1", "PQ") or "") or None
     accounts = [account.segment for party in root.all("SG2") for account in party.all("FII", "RB")]
     if not (pai or payment_id or accounts):
         return ()

@@ -27,7 +27,7 @@ def _totals(invoice: Invoice, profile: Profile) -> Iterator[Segment]:
     yield _money("125", totals.net)
     yield _money("124", totals.vat)
     if other:
-        yield segment("MOA", ("124", amount(other.amount), other.currency, profile.tax_currency_qualifier))
+        yield segment("MOA", ("124", amount(other.amount), other.currency, profile.tax_currency_code))
     if totals.prepaid != ZERO:
         yield _money("113", totals.prepaid)
     if invoice.has_rounding:

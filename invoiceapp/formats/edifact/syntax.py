@@ -64,16 +64,20 @@ def segment(tag: str, *elements: str | Sequence[str]) -> Segment:
     return Segment(tag, tuple(parts))
 
 
-def _escaped(text: str, identifier: str) -> str:
-    return _RESERVED.sub(r"?\1", clean(text, identifier))
+def _written(item: Segment, identifier: str) -> str:
+    # A password on the envelope (0022) is right or wrong; a likeness of it would be another one.
+    is_envelope = item.tag == "UNB"
+    elements = (
+        ":".join(_RESERVED.sub(r"?\1", value if is_envelope else clean(value, identifier)) for value in element)
+        for element in item.elements
+    )
+    return "+".join((item.tag, *elements)) + "'"
 
 
 def serialize(segments: Iterable[Segment], *, identifier: str, una: bool = True, line_end: str = "") -> bytes:
-    """The interchange's bytes. Values are brought into the set ``identifier`` (UNOA, UNOB or UNOC)."""
+    """The interchange's bytes. Values are brought into the set ``identifier`` (UNOA, UNOB or UNOC), but for UNB's."""
     written = [_UNA] if una else []
-    for item in segments:
-        elements = (":".join(_escaped(value, identifier) for value in element) for element in item.elements)
-        written.append("+".join((item.tag, *elements)) + "'")
+    written += [_written(item, identifier) for item in segments]
     return (line_end.join(written) + line_end).encode("latin-1")
 
 

@@ -17,7 +17,7 @@ from .summary import summary
 from .syntax import LINE_ENDS, Segment, segment, serialize
 
 #: UNB has no time zone: receivers read it as local time.
-_LOCAL = ZoneInfo("Europe/Copenhagen")
+LOCAL = ZoneInfo("Europe/Copenhagen")
 _MESSAGE = "1"
 #: GS1 numbers are identified by 14 (0007).
 _GS1 = "14"
@@ -29,12 +29,12 @@ def control_reference(profile: Profile, interchange: Interchange) -> str:
 
 
 def _opening(invoice: Invoice, profile: Profile, interchange: Interchange) -> Segment:
-    prepared = interchange.prepared_at.astimezone(_LOCAL)
+    prepared = interchange.prepared_at.astimezone(LOCAL)
     return segment(
         "UNB",
         (profile.character_set, "3"),
-        (sender(invoice, profile), _GS1),
-        (receiver(invoice, profile), _GS1),
+        (profile.clean(sender(invoice, profile)), _GS1),
+        (profile.clean(receiver(invoice, profile)), _GS1),
         (prepared.strftime("%y%m%d"), prepared.strftime("%H%M")),
         control_reference(profile, interchange),
         profile.recipient_reference,

@@ -34,6 +34,7 @@ FORMATS = (
         writer=cii.write,
         checker=check,
         schemas=_SCHEMAS,
+        carries_attachments=True,
         reader=cii.read,
     ),
     Format(
@@ -44,6 +45,7 @@ FORMATS = (
         writer=hybrid.write,
         checker=check,
         schemas=_SCHEMAS,
+        carries_attachments=True,
         payload=hybrid.payload,
         reader=hybrid.read,
         draws=True,

@@ -47,6 +47,8 @@ def _format(
         },
         options=profile.options,
         route=envelope.route,
+        renumber=envelope.renumber,
+        carries_attachments=True,
         payload=envelope.unwrap,
         reader=reader,
     )

@@ -38,7 +38,6 @@ def wrap(ubl: bytes, invoice: Invoice, ids: Ids, interchange: Interchange) -> by
     Raises ``ValueError`` for a party without an electronic address, which ``Format.check`` refuses before.
     """
     root = "CreditNote" if invoice.is_credit_note else "Invoice"
-    made = interchange.prepared_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     header = _group(
         "StandardBusinessDocumentHeader",
         _leaf("HeaderVersion", "1.0"),
@@ -50,7 +49,7 @@ def wrap(ubl: bytes, invoice: Invoice, ids: Ids, interchange: Interchange) -> by
             _leaf("TypeVersion", ids.customization.ubl_version),
             _leaf("InstanceIdentifier", interchange.instance_id),
             _leaf("Type", root),
-            _leaf("CreationDateAndTime", made),
+            _leaf("CreationDateAndTime", _made(interchange)),
         ),
         _group(
             "BusinessScope",
@@ -67,6 +66,23 @@ def wrap(ubl: bytes, invoice: Invoice, ids: Ids, interchange: Interchange) -> by
             b"</StandardBusinessDocument>\n",
         )
     )
+
+
+_INSTANCE = re.compile(rb"(</TypeVersion><InstanceIdentifier>)[^<]*")
+_MADE = re.compile(rb"(<CreationDateAndTime>)[^<]*")
+
+
+def renumber(content: bytes, before: Interchange, after: Interchange) -> bytes:
+    """What ``wrap`` made, as another message: a resent envelope has an id of its own (Business Message Envelope 2.0.1)."""
+    header, separator, rest = content.partition(b"</StandardBusinessDocumentHeader>")
+    if not separator:
+        raise ValueError("no envelope of ours")
+    header = _INSTANCE.sub(rb"\g<1>" + after.instance_id.encode(), header)
+    return _MADE.sub(rb"\g<1>" + _made(after).encode(), header) + separator + rest
+
+
+def _made(interchange: Interchange) -> str:
+    return interchange.prepared_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _leaf(name: str, text: str, attribute: str = "") -> str:

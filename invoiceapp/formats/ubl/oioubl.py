@@ -12,9 +12,9 @@ import uuid
 from decimal import Decimal
 
 from invoiceapp.domain.invoice import AllowanceCharge, Attachment, Classification, Invoice, Line, VatInTaxCurrency
-from invoiceapp.domain.money import HUNDRED, ZERO, divide, fixed2, multiply, plain
+from invoiceapp.domain.money import HUNDRED, ZERO, divide, fixed2, plain
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
-from invoiceapp.domain.totals import vat_amount
+from invoiceapp.domain.totals import net_price, vat_amount
 
 from .common import (
     bar_code,
@@ -251,14 +251,6 @@ def _totals(invoice: Invoice) -> str:
 def _lines(invoice: Invoice, ids: Ids) -> list[str]:
     write_line = _credit_note_line if invoice.is_credit_note else _invoice_line
     return [write_line(line, invoice.currency, ids) for line in invoice.lines]
-
-
-def net_price(line: Line) -> Decimal:
-    """Price after line discounts: F-INV340 wants price x quantity / base quantity = line amount."""
-    if not line.allowances_charges or line.quantity == ZERO:
-        return line.price
-    net = multiply(line.net_amount, line.base_quantity)
-    return abs(divide(net, line.quantity, max(6, line.quantity.adjusted() + 4)))
 
 
 def _invoice_line(line: Line, currency: str, ids: Ids) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from invoiceapp.domain.fields import Field, parse_all
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.identifiers import Participant
-from invoiceapp.domain.settings import GROUPS, Settings, fields_of, settings_from
+from invoiceapp.domain.settings import GROUPS, Settings, SettingsInvalid, fields_of, settings_from
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.services.errors import InvalidInput
 
@@ -44,10 +44,18 @@ def declared(group: str) -> tuple[Field, ...]:
 
 
 def stored_in(stored: Mapping[str, Any], group: str) -> Mapping[str, Any]:
-    """The stored values of a group."""
+    """The stored values of a group. Raises ``SettingsInvalid``."""
     if group.startswith(FORMATS):
-        return (stored.get("formats") or {}).get(group.removeprefix(FORMATS)) or {}
-    return stored.get(group) or {}
+        return _mapping(_mapping(stored, "formats"), group.removeprefix(FORMATS))
+    return _mapping(stored, group)
+
+
+def _mapping(stored: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Raises ``SettingsInvalid`` for what only a hand in the database can have written."""
+    value = stored.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise SettingsInvalid({name: Text("Skal være et objekt.", "Must be an object.")})
+    return value
 
 
 def with_groups(
@@ -80,7 +88,7 @@ def resolve_one(group: str, name: str, common: Mapping[str, Any], override: Mapp
 def resolve(common: Mapping[str, Any], override: Mapping[str, Any]) -> Settings:
     """All effective settings for one customer. Raises ``SettingsInvalid``."""
     merged: dict[str, Any] = {
-        "vat": {**(common.get("vat") or {}), **(override.get("vat") or {})},
+        "vat": {**_mapping(common, "vat"), **_mapping(override, "vat")},
         **{group: _resolved(group, common, override) for group in GROUPS},
         "formats": {name: _resolved(FORMATS + name, common, override) for name in formats()},
     }

@@ -10,14 +10,14 @@ from sqlalchemy.exc import IntegrityError
 
 from invoiceapp.domain.delivery import DeliveryState, Mover
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Adaptor, Delivery, Document, Receipt, Stage, db, new_id, utcnow
+from invoiceapp.models import Adaptor, Delivery, Document, Receipt, Rendition, Stage, db, new_id, utcnow
 from invoiceapp.services import bell
 from invoiceapp.services.configuration import sources
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict, ServiceError
 from invoiceapp.sources.base import DocumentQuery, SourceDocument, SourceError
 
-from . import documents, events
+from . import archive, documents, events, interchanges
 from .delivery import Lease, LeaseLost, move
 
 S = DeliveryState
@@ -113,10 +113,11 @@ def may_leave(delivery: Delivery) -> bool:
 
 
 def send_again(delivery: Delivery, actor: str, note: str) -> str:
-    """A new delivery of the same bytes that names the one it supersedes; the new one's id.
+    """A new delivery of the same document that names the one it supersedes; the new one's id.
 
     The partner may get it twice, so a reason is asked for, and the new delivery
-    has wire ids of its own. Raises ``Conflict``, ``ServiceError``.
+    has wire ids of its own. The bytes are the same, but for the number of the
+    interchange where there is one. Raises ``Conflict``, ``ServiceError``.
     """
     _need_note(note)
     if not may_leave(delivery):
@@ -135,7 +136,7 @@ def send_again(delivery: Delivery, actor: str, note: str) -> str:
             old = session.get_one(Delivery, delivery.id, populate_existing=True)
             again = Delivery(
                 id=new, subscription_id=old.subscription_id, adaptor_id=old.adaptor_id, document_id=old.document_id,
-                gateway_id=old.gateway_id, rendition_id=old.rendition_id, run_id=old.run_id, format=old.format,
+                gateway_id=old.gateway_id, rendition_id=_rendition_for(old, new), run_id=old.run_id, format=old.format,
                 transport=old.transport, state=S.PENDING, next_at=utcnow(), idem_key=_next_key(old.idem_key, new),
                 findings=old.findings, supersedes_id=old.id,
             )  # fmt: skip
@@ -146,6 +147,27 @@ def send_again(delivery: Delivery, actor: str, note: str) -> str:
         raise Conflict(MOVED_ON) from error
     bell.ring("deliver")
     return new
+
+
+def _rendition_for(old: Delivery, new: str) -> str | None:
+    """What a second sending carries: the same bytes, or the same message as a new interchange. In the caller's transaction."""
+    rendition = db.session.get_one(Rendition, old.rendition_id)
+    if rendition.interchange_id is None:
+        return old.rendition_id
+    content, interchange_id = interchanges.renumbered(old.document, rendition, archive.load(rendition.sha256), new)
+    kept = {name: getattr(rendition, name) for name in _SAME_IN_A_SECOND_SENDING}
+    again = Rendition(
+        id=new_id(), sha256=archive.store(content), size=len(content), interchange_id=interchange_id, **kept
+    )  # fmt: skip
+    db.session.add(again)
+    db.session.flush()
+    return again.id
+
+
+_SAME_IN_A_SECOND_SENDING = (
+    "subscription_id", "document_id", "format", "media_type", "filename", "sender", "receiver", "rule_sets",
+    "missing_rule_sets", "findings",
+)  # fmt: skip
 
 
 def _next_key(old_key: str, delivery_id: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import or_, select, update
 
 from invoiceapp.current import config
 from invoiceapp.domain.findings import Finding, Text
-from invoiceapp.domain.invoice import Attachment, Invoice
+from invoiceapp.domain.invoice import Invoice
 from invoiceapp.domain.settings import Settings, SettingsInvalid
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import (
@@ -37,7 +37,7 @@ from invoiceapp.sources.base import NotFound, Source, SourceError, UnusableBundl
 
 from . import archive, drawing, events, interchanges, reasons
 from .outbox import Pdf, Work, has_left, keep_blocked, keep_rendition, still_ours
-from .rendering import Rendered, broken_settings, render
+from .rendering import Rendered, broken_settings, pdf_attachment, render
 from .validators import validator
 
 log = logging.getLogger(__name__)
@@ -177,11 +177,10 @@ def _convert(work: Work, source: Source) -> None:
         keep_blocked(work, broken_settings(error.errors), None)
         return
     own_pdf = _source_pdf(work, source)
-    attachments = (_attachment(work.document, own_pdf),) if settings.general.embed_pdf and own_pdf else ()
-    rendered = _render(work, source, settings, attachments)
-    if settings.general.embed_pdf and not own_pdf and rendered.invoice is not None:
-        drawn = drawing.draw(rendered.invoice)
-        rendered = _render(work, source, settings, (_attachment(work.document, drawn),))
+    embeds = settings.general.embed_pdf and work.format.carries_attachments
+    rendered = _render(work, source, settings, own_pdf if embeds else None)
+    if embeds and not own_pdf and rendered.invoice is not None:
+        rendered = _render(work, source, settings, drawing.draw(rendered.invoice))
     pdf = _keep_pdf(own_pdf, rendered.invoice)
     if rendered.content is None or rendered.invoice is None:
         keep_blocked(work, list(rendered.findings), pdf)
@@ -190,21 +189,13 @@ def _convert(work: Work, source: Source) -> None:
     keep_rendition(work, rendered, rendered.invoice, sha256, len(rendered.content), pdf)
 
 
-def _render(work: Work, source: Source, settings: Settings, attachments: tuple[Attachment, ...]) -> Rendered:
+def _render(work: Work, source: Source, settings: Settings, pdf: bytes | None) -> Rendered:
+    document = work.document
+    attachments = (pdf_attachment(document.type, document.number, pdf),) if pdf else ()
     return render(
         type(source), work.bundle, settings, work.format, validator(), attachments=attachments,
-        require_official_rules=config().require_official_rules, numbering=partial(interchanges.number, work.document),
+        require_official_rules=config().require_official_rules, numbering=partial(interchanges.number, document),
     )  # fmt: skip
-
-
-def _attachment(document: Document, pdf: bytes) -> Attachment:
-    return Attachment(
-        id=document.number,
-        filename=f"{document.number}.pdf",
-        media_type="application/pdf",
-        content=pdf,
-        description="Faktura (PDF)",
-    )
 
 
 def _source_pdf(work: Work, source: Source) -> bytes | None:

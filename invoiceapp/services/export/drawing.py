@@ -53,6 +53,9 @@ def _forget() -> None:
     global _pool
     with _lock:
         if _pool is not None:
+            # A process that hangs does not hear a shutdown; before Python 3.14 there is no public way to its pid.
+            for process in list((_pool._processes or {}).values()):
+                process.kill()
             _pool.shutdown(wait=False, cancel_futures=True)
         _pool = None
 

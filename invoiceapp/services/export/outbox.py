@@ -20,7 +20,7 @@ from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import Adaptor, Delivery, Document, ExportRule, Gateway, Rendition, Stage, db, new_id, utcnow
 from invoiceapp.services.database import changed, transaction
 
-from . import events
+from . import events, interchanges
 from .rendering import Rendered, filename
 
 
@@ -68,7 +68,8 @@ def idempotency_key(work: Work, sha256: str) -> str:
     """The key that never changes between attempts; every wire id derives from it.
 
     The same records in the same format to the same gateway give the same key,
-    so that even a lost database row cannot make the partner see two.
+    so that even a lost delivery row cannot make the partner see two. Interchange
+    numbers are part of the bytes and have rows of their own (docs/decisions/0011).
     """
     document = work.document
     parts = (
@@ -173,6 +174,7 @@ def _rendition(work: Work, rendered: Rendered, invoice: Invoice, sha256: str, si
         filename=filename(invoice, work.format),
         sender=str(sender) if sender else None,
         receiver=str(receiver) if receiver else None,
+        interchange_id=interchanges.id_of(work.document.id, rendered.interchange) if rendered.interchange else None,
         rule_sets=[
             {"name": rule_set.name, "version": rule_set.version, "sha256": rule_set.sha256}
             for rule_set in rendered.report.rule_sets

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from invoiceapp.domain.findings import Finding, Severity, Text, Turn, fatal, has_fatal
-from invoiceapp.domain.invoice import Attachment, Invoice
+from invoiceapp.domain.invoice import Attachment, DocumentType, Invoice
 from invoiceapp.domain.settings import Settings
 from invoiceapp.formats.base import Format, Interchange, OptionsInvalid, Parameters
 from invoiceapp.formats.validation import book, catalogue
@@ -30,6 +30,8 @@ class Rendered:
     findings: tuple[Finding, ...]
     invoice: Invoice | None
     report: Report
+    interchange: Interchange | None = None
+    """Which numbered interchange the bytes are"""
 
     @property
     def may_leave(self) -> bool:
@@ -62,31 +64,23 @@ def _written(fmt: Format, invoice: Invoice, parameters: Parameters) -> bytes:
     return drawing.write(fmt, invoice, parameters) if fmt.draws else fmt.write(invoice, parameters)
 
 
-def _content(fmt: Format, invoice: Invoice, parameters: Parameters, numbering: Numbering) -> bytes:
-    """The bytes; where the format counts its interchanges, with the number that this very content has."""
-    content = _written(fmt, invoice, parameters)
-    route = fmt.route(invoice, parameters.options) if fmt.route else None
-    if route is None:
-        return content
-    interchange = numbering(*route, hashlib.sha256(content).hexdigest())
-    return _written(fmt, invoice, replace(parameters, interchange=interchange))
-
-
 def _within_budget(attachments: tuple[Attachment, ...], budget_mb: int) -> tuple[tuple[Attachment, ...], list[Finding]]:
     """The attachments that fit, and a warning for each that is left out: receivers refuse documents that are too large."""
     left = budget_mb * 1_000_000
     kept, findings = [], []
     for item in attachments:
-        if len(item.content) <= left:
+        # As base64, which is how they travel.
+        size = (len(item.content) + 2) // 3 * 4
+        if size <= left:
             kept.append(item)
-            left -= len(item.content)
+            left -= size
         else:
             findings.append(
                 book.finding(
                     "IA-ATTACHMENT-SIZE",
                     Severity.WARNING,
                     value=item.filename,
-                    size=f"{len(item.content) / 1_000_000:.1f}",
+                    size=f"{size / 1_000_000:.1f}",
                     limit=budget_mb,
                 )
             )
@@ -102,7 +96,9 @@ def render(
     Raises ``UnusableBundle`` for drafts, voided documents and broken data, and
     ``CannotDraw`` for formats that need the PDF engine.
     """
-    attachments, too_large = _within_budget(attachments, settings.general.attachment_budget)
+    attachments, too_large = _within_budget(
+        attachments if fmt.carries_attachments else (), settings.general.attachment_budget
+    )
     conversion = source.convert(bundle, settings, attachments)
     converted = (*conversion.findings, *too_large)
     invoice = conversion.invoice
@@ -116,11 +112,25 @@ def render(
     findings = (*converted, *fmt.check(invoice, parameters))
     if has_fatal(findings):
         return Rendered(None, findings, invoice, Report(()))
-    content = _content(fmt, invoice, parameters, numbering)
+    content = _written(fmt, invoice, parameters)
     report = validator.validate(content, fmt, invoice.type)
-    return Rendered(
-        content, (*findings, *report.findings, *_missing_rules(report, require_official_rules)), invoice, report
-    )
+    interchange = None
+    if not has_fatal(report.findings):
+        # Only what may leave takes a number: partners ask after the missing ones. What is sent is what was judged last.
+        route = fmt.route(invoice, parameters.options) if fmt.route else None
+        if route is not None:
+            interchange = numbering(*route, hashlib.sha256(content).hexdigest())
+            content = _written(fmt, invoice, replace(parameters, interchange=interchange))
+            report = validator.validate(content, fmt, invoice.type)
+    findings = (*findings, *report.findings, *_missing_rules(report, require_official_rules))
+    return Rendered(content, findings, invoice, report, interchange)
+
+
+def pdf_attachment(document_type: DocumentType, number: str, content: bytes) -> Attachment:
+    """The document's PDF as it travels inside the e-invoice."""
+    name = safe_filename(number, 100)
+    text = "Kreditnota (PDF)" if document_type is DocumentType.CREDIT_NOTE else "Faktura (PDF)"
+    return Attachment(number, f"{name}.pdf", "application/pdf", content, text)
 
 
 def filename(invoice: Invoice, fmt: Format) -> str:

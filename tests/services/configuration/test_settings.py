@@ -5,7 +5,7 @@ import pytest
 from invoiceapp.domain.identifiers import Participant
 from invoiceapp.domain.settings import SettingsInvalid, VatChoice
 from invoiceapp.domain.tax import VatCategory
-from invoiceapp.services.configuration.settings import Origin, Resolved, from_form, resolve, resolve_one
+from invoiceapp.services.configuration.settings import Origin, Resolved, from_form, resolve, resolve_one, with_groups
 from invoiceapp.services.errors import InvalidInput
 
 COMMON = {
@@ -82,3 +82,29 @@ def test_wrong_form_values_are_named_by_group_and_field():
     with pytest.raises(InvalidInput) as refused:
         from_form(["supplier", "customer"], {"supplier.fikCreditor": "x", "customer.country": "Danmark"})
     assert set(refused.value.errors) == {"supplier.fikCreditor", "customer.country"}
+
+
+@pytest.mark.parametrize(
+    "stored", [{"general": "x"}, {"formats": {"edifact-d96a": "x"}}, {"formats": [1]}, {"vat": [1]}, {"supplier": [1]}]
+)
+def test_stored_settings_of_a_wrong_shape_are_named_and_no_surprise(stored):
+    for common, override in ((stored, {}), ({}, stored)):
+        with pytest.raises(SettingsInvalid):
+            resolve(common, override)
+
+
+def test_options_of_a_format_are_inherited_one_by_one():
+    common = {"formats": {"edifact-d96a": {"senderGln": "5798990000005", "testFlag": True}}}
+    own = {"formats": {"edifact-d96a": {"testFlag": False, "goneMeanwhile": "1"}}}
+    assert resolve(common, own).formats["edifact-d96a"] == {"senderGln": "5798990000005", "testFlag": "false"}
+    assert resolve(common, {}).formats["edifact-d96a"]["testFlag"] == "true"
+
+
+def test_saving_one_formats_options_leaves_the_others_alone():
+    stored = {
+        "general": {"note": "Hej"},
+        "formats": {"csv": {"dialect": "danish-excel"}, "edifact-d96a": {"testFlag": True}},
+    }
+    saved = with_groups(stored, {"formats.edifact-d96a": {"profile": "dk-retail"}}, ["general", "formats.edifact-d96a"])
+    assert saved == {"formats": {"csv": {"dialect": "danish-excel"}, "edifact-d96a": {"profile": "dk-retail"}}}
+    assert with_groups(saved, {}, ["formats.csv", "formats.edifact-d96a"]) == {}

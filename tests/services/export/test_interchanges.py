@@ -86,6 +86,21 @@ def test_workers_at_the_same_moment_get_different_numbers(app, document):
     assert sorted(numbers) == list(range(1, 25))
 
 
+def test_workers_with_the_same_content_get_one_number(app, document):
+    def count(_worker: int) -> Interchange:
+        with app.app_context():
+            found = number(db.session.get_one(type(document), key))
+            db.session.remove()
+            return found
+
+    key = document.id
+    db.session.commit()
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(count, range(16)))) == 1
+    # Whoever came second gave the number back that nobody had seen.
+    assert number(document, "b" * 64).number == 2
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from([THEM, OTHER]), st.sampled_from("abcdef")), max_size=20))
 def test_numbers_are_dense_and_contents_keep_theirs(document, asked):
