@@ -73,8 +73,15 @@ def plain(value: Decimal) -> str:
 
 
 def danish(value: Decimal) -> str:
-    """Two decimals as Danes write them: ``-1234.5`` -> ``-1.234,50``."""
-    return f"{round2(value):,}".translate(_DANISH)
+    """Two decimals as Danes write them: ``-1234.5`` -> ``-1.234,50``, ``-0.001`` -> ``0,00``."""
+    return danish_digits(round2(value), 2)
+
+
+def danish_digits(value: Decimal, least: int = 0) -> str:
+    """All decimals that there are, and at least so many: ``1234.5`` -> ``1.234,5``, ``0.0045`` -> ``0,0045``."""
+    decimals = max(least, len(plain(value).partition(".")[2]))
+    # abs(): a zero may have a sign.
+    return f"{value or abs(value):,.{decimals}f}".translate(_DANISH)
 
 
 _DANISH = str.maketrans({",": ".", ".": ","})

@@ -12,7 +12,7 @@ from invoiceapp.blueprints.declared import as_text, group_title, raw_values, typ
 from invoiceapp.domain.fields import Field
 from invoiceapp.models import Adaptor, Customer
 from invoiceapp.services.configuration import adaptors, rules, source_values
-from invoiceapp.services.configuration.settings import Origin, declared, resolve_one, stored_in
+from invoiceapp.services.configuration.settings import Origin, declared, posted, resolve_one, stored_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def _inherited(group: str, field: Field, adaptor: Adaptor, from_source: Mapping[
 
 def raw_settings(customer: Customer, form: Mapping[str, str]) -> dict[str, str]:
     """What was typed, by ``<group>.<field>``."""
-    groups = rules.setting_groups(customer.rule)
+    groups = posted(rules.setting_groups(customer.rule), form)
     return {key: text for group in groups for key, text in raw_values(declared(group), form, f"{group}.").items()}
 
 

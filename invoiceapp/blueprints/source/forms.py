@@ -13,7 +13,7 @@ from invoiceapp.domain.fields import Field
 from invoiceapp.models import Adaptor
 from invoiceapp.services.configuration import source_values
 from invoiceapp.services.configuration.adaptors import INTERVALS, common_groups
-from invoiceapp.services.configuration.settings import declared, stored_in
+from invoiceapp.services.configuration.settings import declared, posted, stored_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def raw_settings(adaptor: Adaptor, form: Mapping[str, str]) -> dict[str, str]:
     """What was typed, by ``<group>.<field>``."""
     return {
         key: text
-        for group in common_groups(adaptor)
+        for group in posted(common_groups(adaptor), form)
         for key, text in raw_values(declared(group), form, f"{group}.").items()
     }
 

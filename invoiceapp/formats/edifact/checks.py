@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from invoiceapp.domain.findings import Finding, Severity, Text
 from invoiceapp.domain.identifiers import GLN, is_valid_gln, is_valid_gtin
 from invoiceapp.domain.invoice import Invoice, Line
-from invoiceapp.domain.money import LARGEST_AMOUNT, ZERO, plain
+from invoiceapp.domain.money import LARGEST_AMOUNT, ZERO, plain, total
+from invoiceapp.domain.totals import net_price
 from invoiceapp.formats.base import Parameters
 from invoiceapp.formats.validation import book
 from invoiceapp.formats.validation.builtin import check_readable
 
-from . import header, lines, parties
-from .codes import PRICE_LENGTH, QUANTITY_LENGTH, digit_count
+from . import header, lines, parties, references
+from .codes import PRICE_LENGTH, QUANTITY_LENGTH, digit_count, gives, number
 from .parties import receiver, sender
 from .profiles import Profile, effective
 
 FORMAT = "edifact-d96a"
 _PLACE = Text("leveringsstedet", "the place of delivery")
-REFERENCE_LENGTH = 35
 #: Some 90 segments each at the very most, which keeps a message below what our reader and most partners take.
 MOST_LINES = 2000
 MOST_VAT_GROUPS = 10
@@ -73,31 +74,32 @@ def _location(line: Line) -> str:
     return f"BG-25[{line.id}]"
 
 
-def _references(invoice: Invoice, profile: Profile) -> Iterator[Finding]:
-    """Numbers that may not be cut: the receiver looks them up."""
-    found = [(value, term) for _, value, term in header.references(invoice, profile)]
-    found += [(invoice.number, "BT-1")]
-    found += [(preceding.number, "BT-25") for preceding in invoice.preceding]
-    found += [(party.vat_id, term) for party, term in ((invoice.seller, "BT-31"), (invoice.buyer, "BT-48"))]
-    found += [
-        (value, term)
-        for line in invoice.lines
-        for value, term in (
-            (line.item.standard_id, "BT-157"),
-            (line.item.sellers_id, "BT-155"),
-            (line.item.buyers_id, "BT-156"),
-            (line.order_line, "BT-132"),
-            (line.accounting_cost, "BT-133"),
+def _names(invoice: Invoice, profile: Profile) -> Iterator[Finding]:
+    """Names of which the character set leaves nothing, or drops letters. A party without a name nobody can book."""
+    seller, buyer, fatal, seen = invoice.seller, invoice.buyer, Severity.FATAL, Severity.WARNING
+    rows: list[tuple[str | None, Text, str, str, Severity]] = []
+    if profile.addresses:
+        rows.append((seller.name, Text("Jeres virksomheds", "Your company's"), "BT-27", "supplier.name", fatal))
+        rows.append((buyer.name, Text("Kundens", "The customer's"), "BT-44", "customer.name", fatal))
+        place = invoice.delivery.name if invoice.delivery else None
+        rows.append(
+            (place, Text("Leveringsstedets", "The place of delivery's"), "BT-70", "customer.deliveryName", seen)
         )
-    ]
-    if profile.payment and invoice.payment:
-        found.append((invoice.payment[0].account, "BT-84"))
-    for value, term in dict.fromkeys(found):
-        length = len(profile.clean(value))
-        if length > REFERENCE_LENGTH:
-            yield book.finding("EDI-REFERENCE-LENGTH", value=value, length=length, limit=REFERENCE_LENGTH, term=term)
-    if not profile.clean(invoice.number):
-        yield book.finding("EDI-NUMBER", value=invoice.number)
+    if profile.contacts:
+        ours, theirs = Text("Jeres kontakts", "Your contact's"), Text("Kundens kontakts", "The customer's contact's")
+        rows.append((seller.contact.name, ours, "BT-41", "supplier.contactName", seen))
+        rows.append((buyer.contact.name, theirs, "BT-56", "customer.contactName", seen))
+    if invoice.payee:
+        payees = Text("Betalingsmodtagerens", "The payee's")
+        rows.append((invoice.payee.name, payees, "BT-59", "supplier.payeeName", fatal))
+    for name, whose, term, fix, severity in rows:
+        written, characters = profile.clean(name), profile.character_set
+        if name and name.strip() and not written:
+            yield book.finding("EDI-NAME", severity, term=term, fix=fix, whose=whose, value=name, set=characters)
+        elif profile.loses_letters(name):
+            yield book.finding(
+                "EDI-NAME-CHANGED", seen, term=term, fix=fix, whose=whose, value=name, written=written, set=characters
+            )
 
 
 def _cut_texts(invoice: Invoice, profile: Profile) -> Iterator[Finding]:
@@ -140,7 +142,8 @@ def _lines(invoice: Invoice, profile: Profile) -> Iterator[Finding]:
             yield book.finding("EDI-ITEM-NAME", line=line.id, value=line.item.name, location=_location(line))
         if len(line.allowances_charges) > MOST_LINE_ALLOWANCES:
             yield book.finding("EDI-ALLOWANCES", line=line.id, limit=MOST_LINE_ALLOWANCES, location=_location(line))
-        yield from _line_numbers(line)
+        too_long = list(_line_numbers(line))
+        yield from too_long or _line_amount(line, profile)
 
 
 def _line_numbers(line: Line) -> Iterator[Finding]:
@@ -151,6 +154,22 @@ def _line_numbers(line: Line) -> Iterator[Finding]:
             yield book.finding(
                 "EDI-NUMBER-LENGTH", value=plain(value), line=line.id, limit=length, term=term, location=_location(line)
             )
+
+
+def _line_amount(line: Line, profile: Profile) -> Iterator[Finding]:
+    """Receivers multiply: quantity and price must give the line's amount, by both prices where both are written."""
+    told = lines.told_discounts(line, profile)
+    prices = [(net_price(line), line.net_amount)]
+    if told:
+        prices.append((line.price, line.net_amount - total(item.signed for item in told)))
+    for price, expected in prices:
+        written = Decimal(number(price, PRICE_LENGTH))
+        if not gives(line.quantity, written, line.base_quantity, expected):
+            yield book.finding(
+                "EDI-LINE-AMOUNT", line=line.id, item=line.item.name, quantity=plain(line.quantity), price=plain(written),
+                stated=expected, location=_location(line),
+            )  # fmt: skip
+            return
 
 
 def _amounts(invoice: Invoice, profile: Profile) -> Iterator[Finding]:
@@ -172,7 +191,16 @@ def _amounts(invoice: Invoice, profile: Profile) -> Iterator[Finding]:
             yield book.finding("EDI-VAT-CODE", Severity.INFO, value=item.vat.category.value, written=written)
 
 
-_CHECKS = (_ends, _check_digits, _required, _references, _cut_texts, _lines, _amounts)
+def _test(invoice: Invoice, profile: Profile) -> Iterator[Finding]:
+    """A test is delivered like any document, and so looks as if all were well."""
+    if profile.test:
+        yield book.finding("EDI-TEST", Severity.WARNING)
+
+
+_CHECKS = (
+    _test, _ends, references.recipient_reference, _check_digits, _required, references.lengths, references.document_numbers,
+    references.other_numbers, _names, _cut_texts, _lines, _amounts,
+)  # fmt: skip
 
 
 def check(invoice: Invoice, parameters: Parameters) -> list[Finding]:

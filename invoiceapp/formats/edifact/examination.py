@@ -8,17 +8,17 @@ from decimal import Decimal
 
 from invoiceapp.domain.findings import Finding
 from invoiceapp.domain.invoice import Invoice
-from invoiceapp.domain.money import ZERO, total
+from invoiceapp.domain.money import ZERO, plain, total
 from invoiceapp.formats.base import Unreadable
 from invoiceapp.formats.validation import book
 
 from .charset import SETS
-from .codes import digit_count
+from .codes import digit_count, gives
 from .directory import SEGMENTS, Component, Node
 from .envelope import Envelope, message, unwrap
 from .reader import read
 from .syntax import Segment, parse
-from .values import money
+from .values import money, number
 
 #: A broken file breaks everywhere; nobody reads the hundredth finding.
 MOST_FINDINGS = 50
@@ -115,6 +115,21 @@ def _sum(rule: str, stated: Decimal | None, actual: Decimal) -> Iterator[Finding
         yield book.finding(rule, stated="–" if stated is None else stated, actual=actual)
 
 
+def _line_amounts(root: Node, invoice: Invoice) -> Iterator[Finding]:
+    """Quantity x price is the line's amount: by the net price (AAA), and with the line's allowances by AAB."""
+    for node, line in zip(root.all("SG25"), invoice.lines, strict=True):
+        before = line.net_amount - total(item.signed for item in line.allowances_charges)
+        expected = {"AAA": line.net_amount} | ({"AAB": before} if line.allowances_charges else {})
+        for price in (child.segment for child in node.all("SG28") if child.segment.get(0) in expected):
+            code, value = price.get(0), number(price, 0, 1)
+            basis = number(price, 0, 4) if price.get(0, 4) else Decimal(1)
+            if not gives(line.quantity, value, basis, expected[code]):
+                yield book.finding(
+                    "EDI-SUM-LINE", line=line.id, quantity=plain(line.quantity), price=plain(value), code=code,
+                    stated=expected[code], location=_place(price),
+                )  # fmt: skip
+
+
 def _arithmetic(root: Node, invoice: Invoice) -> Iterator[Finding]:
     """The amounts that are stated must follow from one another."""
     stated, totals = root.all("SG48"), invoice.totals
@@ -136,7 +151,9 @@ def _all(content: bytes) -> Iterator[Finding]:
     envelope = unwrap(segments)
     root = message(envelope)
     yield from _counts(envelope, root)
-    yield from _arithmetic(root, read(content))
+    invoice = read(content)
+    yield from _line_amounts(root, invoice)
+    yield from _arithmetic(root, invoice)
 
 
 def examine(content: bytes) -> list[Finding]:

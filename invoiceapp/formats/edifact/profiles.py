@@ -88,6 +88,10 @@ class Profile:
         """Whether the partner's character set carries the text as it is."""
         return charset.keeps(text, self.character_set)
 
+    def loses_letters(self, text: str | None) -> bool:
+        """Whether letters of the text have no likeness in the partner's character set."""
+        return charset.loses_letters(text, self.character_set)
+
     def pieces(self, text: str | None, width: int, most: int) -> list[str]:
         """Text in the partner's character set, cut into pieces."""
         return charset.pieces(self.clean(text), width, most)

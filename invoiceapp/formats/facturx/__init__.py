@@ -1,9 +1,9 @@
 """CII at the EN 16931 level: alone, and inside a PDF as Factur-X (in Germany ZUGFeRD 2)."""
 
-from invoiceapp.domain.findings import Finding, Text
-from invoiceapp.domain.invoice import DocumentType, Invoice
-from invoiceapp.formats.base import Format, Parameters, Schema
-from invoiceapp.formats.validation import book
+from invoiceapp.domain.findings import Text
+from invoiceapp.domain.invoice import DocumentType
+from invoiceapp.formats.base import Format, Schema
+from invoiceapp.formats.pdf import at_most, writer
 from invoiceapp.formats.validation.builtin import check_en16931
 
 from . import cii, hybrid
@@ -11,17 +11,8 @@ from .carried import CARRIED, NOT_CARRIED
 
 __all__ = ["CARRIED", "FORMATS", "NOT_CARRIED"]
 
-#: CII takes twice the memory of UBL to judge, and the PDF beside it shows no more than some hundreds of lines.
+#: CII takes twice the memory of UBL to judge.
 MOST_LINES = 2_000
-
-
-def check(invoice: Invoice, parameters: Parameters) -> list[Finding]:
-    """What no receiver of an EN 16931 invoice would take, and what a worker cannot judge."""
-    found = check_en16931(invoice, parameters)
-    if len(invoice.lines) > MOST_LINES and "IA-TOO-MANY-LINES" not in {finding.rule for finding in found}:
-        found.append(book.finding("IA-TOO-MANY-LINES", count=len(invoice.lines), limit=MOST_LINES))
-    return found
-
 
 _SCHEMAS = {document_type: Schema("cii", ("facturx-en16931",)) for document_type in DocumentType}
 
@@ -32,7 +23,7 @@ FORMATS = (
         media_type="application/xml",
         extension="xml",
         writer=cii.write,
-        checker=check,
+        checker=at_most(MOST_LINES, check_en16931),
         schemas=_SCHEMAS,
         carries_attachments=True,
         reader=cii.read,
@@ -43,7 +34,8 @@ FORMATS = (
         media_type="application/pdf",
         extension="pdf",
         writer=hybrid.write,
-        checker=check,
+        # The page shows what the XML says (Factur-X 1.0, 6.2.2): every line of it.
+        checker=at_most(writer.MOST_LINES, check_en16931),
         schemas=_SCHEMAS,
         carries_attachments=True,
         payload=hybrid.payload,

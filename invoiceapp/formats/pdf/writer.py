@@ -14,12 +14,14 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from invoiceapp.domain.invoice import Invoice
-from invoiceapp.domain.money import danish, plain
+from invoiceapp.domain.identifiers import CVR, SCHEME_NAMES, Participant
+from invoiceapp.domain.invoice import Invoice, Period
+from invoiceapp.domain.money import danish, danish_digits
 from invoiceapp.formats.base import Parameters
 
-#: Cost grows with table rows (a second for five pages); beyond this the rest is summed up in a note.
-MOST_LINES = 500
+#: Cost grows with table rows: a thousand with long texts take 15 s and 330 MB. Where the page is the document, more are
+#: refused (``IA-TOO-MANY-LINES``); where it goes along with an e-invoice, the rest is summed up in a note.
+MOST_LINES = 1_000
 #: The archive format that may carry any file, with colours and fonts inside (ISO 19005-3, level B).
 _ARCHIVE = {"pdf_variant": "pdf/a-3b", "output_intent": "--srgb"}
 
@@ -28,14 +30,37 @@ class PdfEngineMissing(RuntimeError):
     """WeasyPrint's system libraries are not installed; the message is the line that installs them."""
 
 
-def danish_number(value: Decimal, decimals: int | None = 2) -> str:
-    """``1234.5`` -> ``1.234,50``; ``decimals=None`` keeps the digits that are there."""
-    return danish(value) if decimals == 2 else plain(value).replace(".", ",")
-
-
 def danish_date(value: date | None) -> str:
     """``2026-11-02`` -> ``02.11.2026``."""
     return value.strftime("%d.%m.%Y") if value else ""
+
+
+def danish_period(period: Period) -> str:
+    """``01.11.2026 – 30.11.2026``; either end may be open."""
+    start, end = danish_date(period.start), danish_date(period.end)
+    return f"{start} – {end}" if start and end else f"fra {start}" if start else f"til {end}"
+
+
+def participant(number: Participant) -> str:
+    """``GLN/EAN 5798000000001``; ISO 6523 schemes that a Dane does not know keep their number."""
+    return f"{SCHEME_NAMES.get(number.scheme, number.scheme)} {number.value}"
+
+
+def company_number(number: str, scheme: str | None) -> str:
+    """``CVR 12345674``; without a scheme it is a Danish one."""
+    return participant(Participant(scheme or CVR, number))
+
+
+def unit_name(code: str) -> str:
+    """The Danish word for a code of UN/ECE Recommendation 20; the code where it is seldom used."""
+    return _UNITS.get(code, code)
+
+
+_UNITS = {
+    "EA": "stk.", "C62": "stk.", "H87": "stk.", "HUR": "timer", "DAY": "dage", "WEE": "uger", "MON": "mdr.", "ANN": "år",
+    "MIN": "min.", "KGM": "kg", "GRM": "g", "TNE": "ton", "LTR": "l", "MLT": "ml", "KMT": "km", "MTR": "m", "CMT": "cm",
+    "MTK": "m²", "MTQ": "m³", "SET": "sæt", "PR": "par", "KWH": "kWh", "LS": "fast pris",
+}  # fmt: skip
 
 
 @cache
@@ -43,7 +68,10 @@ def _template() -> Any:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters.update(number=danish_number, digits=lambda v: danish_number(v, None), date=danish_date)
+    environment.filters.update(
+        number=danish, digits=danish_digits, date=danish_date, period=danish_period, unit=unit_name,
+        participant=participant, company_number=company_number,
+    )  # fmt: skip
     return environment.get_template("invoice.html")
 
 

@@ -6,10 +6,11 @@ that it asked. Two rewritings, which leave every test and every message alone:
 
 1. ``svrl:fired-rule`` and ``svrl:active-pattern`` are not written. Nobody reads
    them; a document of 1 000 lines has a megabyte of them.
-2. A pattern whose contexts are all plain paths from the root element
+2. A pattern whose contexts are all plain paths from a document element
    (``doc:Invoice/cac:InvoiceLine``) is started at those very elements instead of
    at ``/``, and does not walk on from there. The same rules see the same elements
-   in the same order, because a pattern's walk does nothing on its way.
+   in the same order, because a pattern's walk does nothing on its way. A pattern
+   means such an element anywhere, so all of them are looked up, once a document.
 
 What does not look exactly like that is left as it is. The second engine of
 ``make interop`` runs the untouched sheets and must come to the same findings.
@@ -82,6 +83,16 @@ def _start_at_contexts(root: etree._Element, mode: str, templates: list[etree._E
     # A rule that does not walk on hides what lies below it; starting at the contexts would uncover that.
     if not is_plain or len(starts) != 1 or any(len(calls) != 1 for calls in onwards):
         return
-    starts[0].set("select", " | ".join(f"/{path}" for path in paths))
+    starts[0].set("select", " | ".join(_from_variable(starts[0], path) for path in paths))
     for (call,) in onwards:
         _remove(call)
+
+
+def _from_variable(start: etree._Element, path: str) -> str:
+    """The path, from a variable in the same template that holds all elements of its first name."""
+    name, slash, rest = path.partition("/")
+    variable = f"every-{name.replace(':', '-')}"
+    template = next(start.iterancestors(f"{_XSL}template"))
+    if template.find(f"{_XSL}variable[@name='{variable}']") is None:
+        template.insert(0, template.makeelement(f"{_XSL}variable", {"name": variable, "select": f"//{name}"}))
+    return f"${variable}{slash}{rest}"

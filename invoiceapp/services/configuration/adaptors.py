@@ -15,7 +15,7 @@ from invoiceapp.services.errors import InvalidInput
 from invoiceapp.sources.base import Source, registry
 
 from . import rules
-from .settings import FORMATS, from_form, with_groups
+from .settings import FORMATS, from_form, posted, with_groups
 
 #: Groups of common settings; the customer group makes sense for one customer only.
 _COMMON_GROUPS = ("general", "supplier")
@@ -57,7 +57,7 @@ def save_common(adaptor_id: str, raw: Mapping[str, str]) -> int:
     """
     with transaction() as session:
         adaptor = session.get_one(Adaptor, adaptor_id)
-        groups = common_groups(adaptor)
+        groups = posted(common_groups(adaptor), raw)
         adaptor.settings = with_groups(adaptor.settings, from_form(groups, raw), groups)
     return rules.release_all_blocked(adaptor_id)
 

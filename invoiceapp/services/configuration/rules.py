@@ -20,7 +20,7 @@ from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import InvalidInput, ServiceError
 from invoiceapp.services.export.documents import queue
 
-from .settings import FORMATS, from_form, with_groups
+from .settings import FORMATS, from_form, posted, with_groups
 
 PAGE = 50
 #: Parameters of one statement; SQLite and PostgreSQL end between 32 766 and 65 535.
@@ -187,7 +187,7 @@ def save_overrides(customer_id: str, raw: Mapping[str, str]) -> int:
         rule = session.scalar(select(ExportRule).where(ExportRule.customer_id == customer_id))
         if rule is None:
             raise ServiceError(Text("Aktivér kunden først.", "Activate the customer first."))
-        groups = setting_groups(rule)
+        groups = posted(setting_groups(rule), raw)
         # VAT choices and other formats' options are not in this form; they stay.
         rule.settings = with_groups(rule.settings, from_form(groups, raw), groups)
     return release_blocked(customer_id)

@@ -105,6 +105,12 @@ def _as_stored(value: Any) -> Any:
     return {"scheme": value.scheme, "value": value.value} if isinstance(value, Participant) else value
 
 
+def posted(groups: Iterable[str], form: Mapping[str, str]) -> tuple[str, ...]:
+    """The groups that a form had fields of. A page that was opened before another format was chosen lacks the new
+    format's options, and saving it must not clear them."""
+    return tuple(group for group in groups if any(name.startswith(f"{group}.") for name in form))
+
+
 def from_form(groups: Iterable[str], raw: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Settings as they are stored, from form values named ``<group>.<field>``; empty ones are left out (inherit).
 

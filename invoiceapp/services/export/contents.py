@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
 from invoiceapp.domain.invoice import Invoice
 from invoiceapp.formats.base import Format, Unreadable
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import Rendition
 
 from . import archive, markup
+from .markup import Shown
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +20,7 @@ log = logging.getLogger(__name__)
 class Contents:
     """Either part is None where the format does not have it."""
 
-    shown: Markup | None = None
+    shown: Shown | None = None
     invoice: Invoice | None = None
 
 
@@ -42,7 +41,7 @@ def of(rendition: Rendition) -> Contents:
         return NOTHING
 
 
-def _shown(fmt: Format, content: bytes, locations: list[str]) -> Markup | None:
+def _shown(fmt: Format, content: bytes, locations: list[str]) -> Shown | None:
     if fmt.shown is not None:
         return markup.as_lines(fmt.shown(content))
     return markup.as_html(fmt.payload(content), locations)

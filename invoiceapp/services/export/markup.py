@@ -6,6 +6,7 @@ What is shown is not what was sent, byte for byte; the download is.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from lxml import etree
 from markupsafe import Markup
@@ -17,6 +18,8 @@ from invoiceapp.formats.validation.reports import elements_at
 
 #: Attachments travel inside the document as base64; a wall of letters helps nobody.
 LONGEST_TEXT = 2000
+#: A document of thousands of lines would be a page of many megabytes; its file can be downloaded.
+MOST_LINES, MOST_PLACES = 1_000, 50
 
 
 def _parsed(text: bytes) -> etree._Element:
@@ -45,20 +48,51 @@ def lines_of(text: str, locations: Iterable[str]) -> list[int]:
     return sorted(lines)
 
 
-def as_lines(text: str) -> Markup:
-    """Escaped lines of a format that is not XML, for the same ``<pre>``; endless ones are cut."""
-    return Markup("\n").join(
-        line if len(line) <= LONGEST_TEXT else f"{line[:60]} … ({len(line)})" for line in text.splitlines()
-    )
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Escaped HTML for a ``<pre>`` in ``.code-xml``."""
+
+    html: Markup
+    is_cut: bool = False
+    """Whether only a part is shown"""
 
 
-def as_html(content: bytes, locations: Iterable[str] = ()) -> Markup | None:
-    """Escaped, coloured HTML for a ``<pre>`` in ``.code-xml``; None where ``content`` is no XML or uses entities."""
+def _shortened(lines: list[str], marked: Iterable[int]) -> tuple[list[str], list[int]]:
+    """The first lines and those around marked ones, and where the marked ones stand then (from 1)."""
+    kept = set(range(min(MOST_LINES, len(lines))))
+    for line in list(marked)[:MOST_PLACES]:
+        kept |= set(range(max(0, line - 3), min(len(lines), line + 2)))
+    shown: list[str] = []
+    places: list[int] = []
+    before = -1
+    for number in sorted(kept):
+        if number != before + 1:
+            shown.append("⋮")
+        shown.append(lines[number])
+        if number + 1 in set(marked):
+            places.append(len(shown))
+        before = number
+    return shown, places
+
+
+def as_lines(text: str) -> Shown:
+    """Lines of a format that is not XML; endless ones are cut."""
+    lines = text.splitlines()
+    shown, _places = _shortened(lines, ())
+    html = Markup("\n").join(line if len(line) <= LONGEST_TEXT else f"{line[:60]} … ({len(line)})" for line in shown)
+    return Shown(html, len(lines) > MOST_LINES)
+
+
+def as_html(content: bytes, locations: Iterable[str] = ()) -> Shown | None:
+    """Coloured XML; None where ``content`` is no XML or uses entities."""
     try:
         text = _indented(content)
         marked = lines_of(text, locations)
     except etree.XMLSyntaxError:
         # Entities need a DTD, which is not read; e-invoices may have neither.
         return None
-    formatter = HtmlFormatter(nowrap=True, hl_lines=marked)
-    return Markup(highlight(text, XmlLexer(), formatter))  # noqa: S704 - Pygments escapes what it colours
+    lines = text.splitlines()
+    shown, places = _shortened(lines, marked)
+    formatter = HtmlFormatter(nowrap=True, hl_lines=places)
+    html = Markup(highlight("\n".join(shown), XmlLexer(), formatter))  # noqa: S704 - Pygments escapes what it colours
+    return Shown(html, len(lines) > MOST_LINES)

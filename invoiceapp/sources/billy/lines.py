@@ -188,6 +188,16 @@ def _discount(line: RawLine, gross: Decimal, reading: Reading) -> tuple[Decimal,
     return ZERO, None
 
 
+def _allowance(
+    full: Decimal, amount: Decimal, reason: str | None, percent: Decimal | None
+) -> tuple[AllowanceCharge, ...]:
+    """The discount; none where it is nothing once the VAT is taken out: receivers refuse or question one of 0.00."""
+    if amount == ZERO:
+        return ()
+    base = None if percent is None else full
+    return (AllowanceCharge(False, amount, reason or "Rabat", percent=percent, base=base),)
+
+
 def price_line(line: RawLine, position: int, reading: Reading) -> Line:
     """The line as EN 16931 wants it: net amount, net price >= 0, discount as an allowance."""
     quantity = -line.quantity if reading.flipped else line.quantity
@@ -201,16 +211,7 @@ def price_line(line: RawLine, position: int, reading: Reading) -> Line:
         full = round2(multiply(quantity, unit_price))
         if ZERO < discount <= gross and unit_price >= ZERO:
             # In VAT-inclusive mode the percentage is of the gross price and would break PEPPOL-EN16931-R040.
-            with_base = percent is not None and not reading.inclusive
-            allowances = (
-                AllowanceCharge(
-                    False,
-                    full - net,
-                    line.discount_text or "Rabat",
-                    percent=percent if with_base else None,
-                    base=full if with_base else None,
-                ),
-            )
+            allowances = _allowance(full, full - net, line.discount_text, None if reading.inclusive else percent)
         elif quantity != ZERO:
             unit_price = divide(net, quantity, _price_decimals(quantity))
     if unit_price < ZERO:

@@ -193,11 +193,22 @@ def _reconciled(priced: list[Line], header: _Header, settings: Settings, finding
     result = reconcile(priced, header.booked)
     if has_fatal(findings):
         return result  # the totals of lines that could not be read would only be a second complaint
-    if abs(result.totals.rounding) > settings.general.rounding_limit:
+    if _is_apart(result, header.booked, settings.general.rounding_limit):
         findings.append(_does_not_add_up(header, total(line.net_amount for line in priced), result))
     elif result.totals.rounding != ZERO:
         findings.append(_rounded(result.totals.rounding))
     return result
+
+
+def _is_apart(result: Reconciled, booked: BookedTotals, limit: Decimal) -> bool:
+    """Whether net, VAT or gross is further from the books than a rounding amount may be.
+
+    All three are asked: a tax rate that was changed after the booking moves money between net and VAT and leaves
+    the gross alone. Where the two differences cancel out, no rounding amount would tell of them, however small.
+    """
+    net, vat = result.totals.net - booked.net, result.totals.vat - booked.vat
+    gross = net + vat
+    return max(abs(net), abs(vat), abs(gross)) > limit or (gross == ZERO and net != ZERO)
 
 
 def _does_not_add_up(header: _Header, line_sum: Decimal, result: Reconciled) -> Finding:
@@ -205,9 +216,9 @@ def _does_not_add_up(header: _Header, line_sum: Decimal, result: Reconciled) -> 
     return fatal(
         "IA-TOTAL",
         f"Linjerne giver {danish(line_sum)} + moms {danish(found.vat)}, men Billys total er {danish(booked.net)} + moms "
-        f"{danish(booked.vat)} {header.currency}. Åbn fakturaen i Billy, og kontroller linjer og rabatter.",
+        f"{danish(booked.vat)} {header.currency}. Åbn fakturaen i Billy, og kontroller linjer, rabatter og momssatser.",
         f"The lines give {fixed2(line_sum)} + VAT {fixed2(found.vat)}, but Billy's total is {fixed2(booked.net)} + VAT "
-        f"{fixed2(booked.vat)} {header.currency}. Open the invoice in Billy and check lines and discounts.",
+        f"{fixed2(booked.vat)} {header.currency}. Open the invoice in Billy and check lines, discounts and VAT rates.",
         turn=Turn.SOURCE,
         term="BT-109",
         fix="source.invoice",

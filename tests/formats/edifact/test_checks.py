@@ -7,9 +7,20 @@ from decimal import Decimal
 
 import pytest
 
-from invoiceapp.domain.findings import Finding, Severity
+from invoiceapp.domain.findings import Finding, Severity, Turn
 from invoiceapp.domain.identifiers import GLN, Participant
-from invoiceapp.domain.invoice import AllowanceCharge, Delivery, DocumentReference, Invoice, Item, Line
+from invoiceapp.domain.invoice import (
+    AllowanceCharge,
+    Delivery,
+    DocumentReference,
+    DocumentType,
+    Invoice,
+    Item,
+    Line,
+    PaymentMeans,
+    PaymentMeansCode,
+)
+from invoiceapp.domain.parties import Contact, Payee
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
 from invoiceapp.formats.base import registry
 
@@ -134,7 +145,15 @@ def test_an_invoice_without_lines_and_one_with_too_many_are_refused(make_invoice
         (one_line(item=Item("日本")), "EDI-ITEM-NAME"),
         (one_line(quantity=Decimal("1.000000000000001")), "EDI-NUMBER-LENGTH"),
         (one_line(price=Decimal("1234567890123456")), "EDI-NUMBER-LENGTH"),
-        (one_line(allowances_charges=(AllowanceCharge(False, Decimal(1), "x"),) * 16), "EDI-ALLOWANCES"),
+        (
+            one_line(net_amount=Decimal(884), allowances_charges=(AllowanceCharge(False, Decimal(1), "x"),) * 16),
+            "EDI-ALLOWANCES",
+        ),
+        (one_line(net_amount=Decimal("899.97")), "EDI-LINE-AMOUNT"),
+        (one_line(quantity=Decimal(-2)), "EDI-LINE-AMOUNT"),
+        (one_line(base_quantity=Decimal(0)), "EDI-LINE-AMOUNT"),
+        # The price before the discount must fit too.
+        (one_line(allowances_charges=(AllowanceCharge(False, Decimal(90), "x"),)), "EDI-LINE-AMOUNT"),
     ],
 )
 def test_a_line_that_cannot_be_written_is_named(make_invoice, line, rule):
@@ -142,8 +161,18 @@ def test_a_line_that_cannot_be_written_is_named(make_invoice, line, rule):
     assert (found.rule, found.severity, found.location) == (rule, Severity.FATAL, "BG-25[1]")
 
 
+def test_a_discount_that_is_larger_than_its_line_would_need_a_negative_price(make_invoice):
+    discounted = one_line(
+        net_amount=Decimal("-100"), allowances_charges=(AllowanceCharge(False, Decimal(1000), "Rabat"),)
+    )
+    (found,) = findings(make_invoice(lines=(discounted, one_line(id="2"))))
+    assert (found.rule, found.location, found.fix) == ("EDI-LINE-AMOUNT", "BG-25[1]", "source.invoice")
+    assert "antal 2 til prisen 50 giver ikke -100,00" in found.text.da
+
+
 def test_a_price_with_many_decimals_is_rounded_and_not_refused(make_invoice):
-    assert rules(make_invoice(lines=(one_line(price=Decimal("33.333333333333333333")),))) == []
+    line = one_line(price=Decimal("33.333333333333333333"), net_amount=Decimal("66.67"))
+    assert rules(make_invoice(lines=(line,))) == []
 
 
 def test_a_negative_amount_to_pay_is_refused(invoice):
@@ -183,3 +212,123 @@ def test_a_category_that_is_written_as_another_is_told(make_invoice):
 def test_what_no_reader_could_use_is_told_as_for_all_formats(make_invoice, invoice):
     nameless = make_invoice(buyer=replace(invoice.buyer, name="", address=replace(invoice.buyer.address, country=None)))
     assert rules(nameless) == ["BR-07", "BR-11"]
+
+
+@pytest.mark.parametrize("kind", DocumentType)
+def test_every_test_document_says_that_nobody_books_it(make_invoice, kind):
+    (found,) = findings(make_invoice(type=kind), testFlag="true")
+    assert (found.rule, found.severity, found.turn) == ("EDI-TEST", Severity.WARNING, Turn.HERE)
+    assert found.fix == "formats.edifact-d96a.testFlag"
+    assert "bogfører det ikke" in found.text.da
+    assert "does not book it" in found.text.en
+
+
+SETS = ("UNOA", "UNOB", "UNOC")
+
+
+@pytest.mark.parametrize(
+    ("number", "refused"),
+    [
+        ("Ж-12", SETS), ("A_1", ("UNOA", "UNOB")), ("12#7", ("UNOA", "UNOB")), ("Æ-7", ("UNOA", "UNOB")), ("Ł7", SETS),
+        ("straße", ("UNOA", "UNOB")), ("1\x077", SETS), ("", SETS), ("a-1", ()), ("K-1 <2>", ()), ("A\u030a1", ("UNOA", "UNOB")),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("term", ["BT-1", "BT-25"])
+def test_a_documents_number_that_the_set_would_change_is_refused(make_invoice, number, refused, term):
+    changes = {"number": number} if term == "BT-1" else {"preceding": (DocumentReference(number),)}
+    sale = make_invoice(**changes, payment=())
+    told = [
+        (characters, item.severity, item.term, item.fix)
+        for characters in SETS
+        for item in findings(sale, characterSet=characters)
+        if item.rule == "EDI-NUMBER"
+    ]
+    expected = (Severity.FATAL, term, "formats.edifact-d96a.characterSet")
+    assert told == [(characters, *expected) for characters in refused]
+
+
+def test_a_refused_number_says_what_it_would_become(make_invoice):
+    (found,) = findings(make_invoice(number="Ж-12"))
+    assert found.text.en.startswith(
+        "The invoice number “Ж-12” cannot be written in character set UNOC; it would become “-12”"
+    )
+    (found,) = findings(make_invoice(preceding=(DocumentReference("日本"),)))
+    assert found.text.da.startswith("Nummeret på den krediterede faktura »日本« kan ikke skrives i tegnsættet UNOC, og")
+
+
+@pytest.mark.parametrize(
+    ("changes", "term", "said"),
+    [
+        ({"order_reference": "PO_12#7"}, "BT-13", "becomes “PO-12 7”"),
+        ({"contract_reference": "§"}, "BT-12", "is left out"),
+        ({"lines": (one_line(item=Item("x", sellers_id="A_1")),)}, "BT-155", "becomes “A-1”"),
+        ({"lines": (one_line(order_line="#"),)}, "BT-132", "is left out"),
+        ({"payment": (PaymentMeans(PaymentMeansCode.UNDEFINED, None, "K_1"),)}, "BT-84", "becomes “K-1”"),
+    ],
+)
+def test_other_references_that_the_set_changes_are_told(make_invoice, changes, term, said):
+    sale = make_invoice(**changes)
+    (found,) = findings(sale, characterSet="UNOA")
+    assert (found.rule, found.severity, found.term) == ("EDI-REFERENCE-CHANGED", Severity.WARNING, term)
+    assert said in found.text.en
+    assert findings(sale) == []
+
+
+def test_the_invoices_own_number_is_told_once_wherever_it_stands(make_invoice):
+    sale = make_invoice(number="A_1", payment=(PaymentMeans(PaymentMeansCode.UNDEFINED, "A_1"),))
+    assert rules(sale, characterSet="UNOB", deliveryNote="invoice") == ["EDI-NUMBER"]
+
+
+def test_a_payment_reference_that_is_left_out_is_told_and_one_that_is_written_otherwise_is_not(make_invoice):
+    def paid_by(reference: str) -> Invoice:
+        return make_invoice(payment=(PaymentMeans(PaymentMeansCode.FIK, reference, "81234567"),))
+
+    (found,) = findings(paid_by("Kunde_7"), characterSet="UNOB")
+    assert (found.rule, found.severity, found.term) == ("EDI-PAYMENT-REFERENCE", Severity.WARNING, "BT-83")
+    assert findings(paid_by("71#000000000020420"), characterSet="UNOB") == []
+    assert findings(paid_by("Kunde_7")) == []
+
+
+@pytest.mark.parametrize(
+    ("password", "refused"),
+    [("KODE-12", ()), ("hemmelig", ("UNOA",)), ("p@ss_w0rd12345", ("UNOA", "UNOB")), ("x~", ("UNOA", "UNOB"))],
+)
+def test_a_password_that_the_set_lacks_is_refused_and_not_repeated(invoice, password, refused):
+    found = [
+        item for characters in SETS for item in findings(invoice, characterSet=characters, recipientReference=password)
+    ]
+    expected = ("EDI-RECIPIENT-REFERENCE", Severity.FATAL, "formats.edifact-d96a.recipientReference")
+    assert [(item.rule, item.severity, item.fix) for item in found] == [expected] * len(refused)
+    assert all(password not in item.text.da + item.text.en for item in found)
+
+
+@pytest.mark.parametrize(
+    ("party", "term", "fix"), [("buyer", "BT-44", "customer.name"), ("seller", "BT-27", "supplier.name")]
+)
+def test_a_party_of_whose_name_nothing_is_left_is_refused(make_invoice, invoice, party, term, fix):
+    sale = make_invoice(**{party: replace(getattr(invoice, party), name="Ελλάς 東京")})
+    (found,) = findings(sale)
+    assert (found.rule, found.severity, found.term, found.fix) == ("EDI-NAME", Severity.FATAL, term, fix)
+    # There the parties' names are not written.
+    assert findings(sale, profile="eancom-gln") == []
+
+
+def test_a_payee_without_a_name_is_refused_and_people_and_places_are_told(make_invoice, invoice):
+    sale = make_invoice(
+        payee=Payee("東京"), delivery=Delivery(name="東京"), seller=replace(invoice.seller, contact=Contact(name="東京")),
+        buyer=replace(invoice.buyer, contact=Contact(name="東京")),
+    )  # fmt: skip
+    warned = [(item.severity, item.term) for item in findings(sale) if item.rule == "EDI-NAME"]
+    assert sorted(warned) == [
+        (Severity.FATAL, "BT-59"), (Severity.WARNING, "BT-41"), (Severity.WARNING, "BT-56"), (Severity.WARNING, "BT-70"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Ελλάς ApS", ["EDI-NAME-CHANGED"]), ("🎉 Kage", []), ("Łódź & Größe", []), ("Æbler", [])],
+)
+def test_a_name_that_loses_letters_is_told_and_one_that_loses_a_picture_is_not(make_invoice, invoice, name, expected):
+    found = findings(make_invoice(buyer=replace(invoice.buyer, name=name)), characterSet="UNOC")
+    assert [item.rule for item in found] == expected
+    assert all(item.severity is Severity.WARNING and "“ApS”" in item.text.en for item in found)

@@ -46,6 +46,15 @@ def test_every_choice_that_a_user_has_is_told_in_two_languages():
             assert label.en
 
 
+def test_whoever_chooses_the_first_control_number_reads_that_lowering_it_repeats_old_ones():
+    (option,) = (option for option in OPTIONS if option.name == "firstControlReference")
+    assert option.help is not None
+    assert "sæt det aldrig ned" in option.help.da
+    assert "dubletter" in option.help.da
+    assert "never lower it" in option.help.en
+    assert "duplicates" in option.help.en
+
+
 @pytest.mark.parametrize(
     ("name", "typed"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
@@ -23,10 +24,11 @@ from invoiceapp.domain.invoice import (
 )
 from invoiceapp.domain.parties import Address, Contact, Party, Payee
 from invoiceapp.domain.tax import VatCategory, VatClass
+from invoiceapp.domain.totals import net_price
 from invoiceapp.formats.base import Unreadable, registry
 from invoiceapp.formats.edifact.acknowledgements import read_acknowledgements
 from invoiceapp.formats.edifact.charset import clean, pieces
-from invoiceapp.formats.edifact.lines import net_price
+from invoiceapp.formats.edifact.codes import PRICE_LENGTH, number
 from invoiceapp.formats.edifact.syntax import readable
 
 FORMAT = registry()["edifact-d96a"]
@@ -132,7 +134,7 @@ def delivery(found: Delivery | None) -> Delivery | None:
 
 
 def carried(invoice: Invoice) -> Invoice:
-    """What the profile »eancom« carries of an invoice."""
+    """What the profile »eancom« carries of an invoice; ``generic-un`` has no code for the currency of VAT."""
     return replace(
         invoice,
         source_id="",
@@ -155,6 +157,7 @@ def carried(invoice: Invoice) -> Invoice:
         delivery=delivery(invoice.delivery),
         payment=payment(invoice.payment),
         allowances_charges=tuple(allowance(one) for one in invoice.allowances_charges),
+        vat_in_tax_currency=invoice.vat_in_tax_currency,
         attachments=(),
     )  # fmt: skip
 
@@ -187,6 +190,13 @@ def test_what_was_read_is_written_and_read_as_it_was(invoice):
 
 
 @generated
+@given(invoice=invoices("edifact-d96a"))
+def test_without_a_code_for_vat_its_currency_is_not_read_back_and_changes_no_amount(invoice):
+    read = FORMAT.reader(FORMAT.write(invoice, FORMAT.parameters(ENDS | {"profile": "generic-un"})))
+    assert (read.vat_in_tax_currency, read.currency, read.totals) == (None, invoice.currency, invoice.totals)
+
+
+@generated
 @given(
     invoice=invoices("edifact-d96a"),
     profile=st.sampled_from(("eancom", "eancom-gln", "dk-retail", "generic-un")),
@@ -211,7 +221,7 @@ def test_net_prices_hold_the_line_discounts(invoice):
     content = FORMAT.write(invoice, FORMAT.parameters(ENDS | {"profile": "dk-retail"}))
     for found, written in zip(FORMAT.reader(content).lines, invoice.lines, strict=True):
         assert found.allowances_charges == ()
-        assert found.price == net_price(written)
+        assert found.price == Decimal(number(net_price(written), PRICE_LENGTH))
 
 
 def _sample() -> bytes:

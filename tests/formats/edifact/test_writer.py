@@ -26,7 +26,7 @@ from invoiceapp.domain.tax import VatCategory, VatClass
 from invoiceapp.domain.totals import document_totals, vat_breakdown
 from invoiceapp.formats.base import Interchange, registry
 from invoiceapp.formats.edifact.codes import number
-from invoiceapp.formats.edifact.syntax import readable
+from invoiceapp.formats.edifact.syntax import parse, readable
 
 FORMAT = registry()["edifact-d96a"]
 SENDER, RECEIVER = "5790000000012", "5798009811578"
@@ -231,8 +231,11 @@ def test_items_are_known_by_bar_code_and_own_numbers(make_invoice, item, options
             one_line(unit="KGM", base_quantity=Decimal(100), price=Decimal(45000)),
             ["QTY+47:2:KGM", "PRI+AAA:45000:::100:KGM"],
         ),
-        (one_line(price=Decimal("1E+3")), ["QTY+47:2:PCE", "PRI+AAA:1000"]),
-        (one_line(price=Decimal("33.333333333333333333")), ["QTY+47:2:PCE", "PRI+AAA:33.3333333333333"]),
+        (one_line(price=Decimal("1E+3"), net_amount=Decimal(2000)), ["QTY+47:2:PCE", "PRI+AAA:1000"]),
+        (
+            one_line(price=Decimal("33.333333333333333333"), net_amount=Decimal("66.67")),
+            ["QTY+47:2:PCE", "PRI+AAA:33.3333333333333"],
+        ),
     ],
 )
 def test_numbers_are_plain_and_fit_their_fields(make_invoice, line, expected):
@@ -264,6 +267,26 @@ def test_a_line_discount_is_told_in_segments_and_in_the_net_price(make_invoice):
         "MOA+203:810.00", "PRI+AAA:405", "PRI+AAB:450", "TAX+7+VAT+++:::25+S", "ALC+A+:95+++AJ:::Rabat", "PCD+3:10", "MOA+8:90.00",
         "MOA+25:900.00",
     ]  # fmt: skip
+
+
+def test_the_net_price_of_a_large_quantity_has_the_decimals_that_give_its_amount(make_invoice):
+    discount = AllowanceCharge(False, Decimal("1000.00"), "Rabat")
+    many = one_line(
+        quantity=Decimal(700_000), price=Decimal("10000") / 700_000, net_amount=Decimal("9000.00"),
+        allowances_charges=(discount,),
+    )  # fmt: skip
+    found = segments(with_line(make_invoice, many))
+    assert starting("PRI", found) == ["PRI+AAA:0.012857143", "PRI+AAB:0.01428571428571"]
+
+
+def test_a_net_price_never_has_more_digits_than_its_element(make_invoice):
+    discount = AllowanceCharge(False, Decimal("0.01"), "Rabat")
+    many = one_line(
+        quantity=Decimal("7000003"), price=Decimal("1234567.89"), net_amount=Decimal("8641978933703.66"),
+        allowances_charges=(discount,),
+    )  # fmt: skip
+    (price, _) = starting("PRI", segments(with_line(make_invoice, many)))
+    assert sum(character.isdigit() for character in price) <= 15
 
 
 def test_danish_retail_has_net_prices_and_no_line_discounts(make_invoice):
@@ -312,7 +335,8 @@ def test_vat_categories_have_the_partners_code_and_the_reason_is_told(make_invoi
 
 
 def test_two_rates_have_two_groups_and_no_rate_in_the_header(make_invoice):
-    other = one_line(id="2", vat=VatClass(VatCategory.STANDARD, Decimal("12.5")), net_amount=Decimal("100.00"))
+    lower = VatClass(VatCategory.STANDARD, Decimal("12.5"))
+    other = one_line(id="2", vat=lower, price=Decimal(50), net_amount=Decimal("100.00"))
     found = segments(make_invoice(lines=(one_line(), other)))
     assert starting("TAX", found[: found.index("LIN+1")]) == []
     assert found[found.index("UNS+S") :][6:12] == [
@@ -323,8 +347,16 @@ def test_two_rates_have_two_groups_and_no_rate_in_the_header(make_invoice):
 def test_a_foreign_currency_has_its_rate_and_the_vat_in_the_books_currency(make_invoice):
     books = VatInTaxCurrency("DKK", Decimal("1834.00"), Decimal("7.4602"))
     found = segments(make_invoice(currency="EUR", vat_in_tax_currency=books))
-    assert "CUX+2:EUR:4+3:DKK:11+7.4602" in found
+    assert "CUX+2:EUR:4+3:DKK:10E+7.4602" in found
     assert "MOA+124:1834.00:DKK:10E" in found
+
+
+def test_without_a_code_for_vat_the_books_currency_is_no_target_and_never_what_is_paid_in(make_invoice):
+    books = VatInTaxCurrency("DKK", Decimal("1834.00"), Decimal("7.4602"))
+    found = segments(make_invoice(currency="EUR", vat_in_tax_currency=books), profile="generic-un")
+    assert starting("CUX", found) == ["CUX+2:EUR:4"]
+    assert "MOA+124:1834.00:DKK" in found
+    assert [item for item in found if ":11" in item and "DTM" not in item] == []
 
 
 def test_periods_of_document_and_line_are_dated(make_invoice):
@@ -397,6 +429,48 @@ def test_the_contact_stands_with_telephone_and_mail(make_invoice, invoice):
     found = segments(make_invoice(buyer=buyer))
     at = found.index("CTA+IC", found.index(starting("NAD+BY", found)[0]))
     assert found[at + 1 : at + 3] == ["COM+?+45 66:TE", "COM+m@x.example:EM"]
+
+
+@pytest.mark.parametrize(("characters", "expected"), [("UNOC", ["COM+ida@v.example:EM"]), ("UNOB", []), ("UNOA", [])])
+def test_a_mail_address_stands_only_where_the_set_has_its_sign(make_invoice, characters, expected):
+    found = segments(make_invoice(), characterSet=characters)
+    assert starting("COM", found) == expected
+
+
+def test_a_contact_of_whom_nothing_can_be_written_leaves_no_segment(make_invoice, invoice):
+    buyer = replace(invoice.buyer, contact=Contact(None, "Ελλάς", None, "m@x.example"))
+    found = segments(make_invoice(buyer=buyer), characterSet="UNOB")
+    assert starting("CTA", found) == ["CTA+IC+:Ida"]
+
+
+@pytest.mark.parametrize(
+    ("payment_id", "characters", "expected"),
+    [
+        ("71#000000000020420", "UNOC", ["RFF+PQ:71#000000000020420"]),
+        ("71#000000000020420", "UNOB", ["RFF+PQ:?+71<000000000020420"]),
+        ("73#", "UNOA", ["RFF+PQ:?+73<"]),
+        ("Kunde_7", "UNOC", ["RFF+PQ:Kunde_7"]),
+        ("Kunde_7", "UNOB", []),
+        ("Kunde 7", "UNOA", ["RFF+PQ:KUNDE 7"]),
+    ],
+)
+def test_a_payment_reference_is_written_so_that_the_set_carries_it_or_not_at_all(
+    make_invoice, payment_id, characters, expected
+):
+    means = PaymentMeans(PaymentMeansCode.FIK, payment_id, "81234567")
+    sale = make_invoice(payment=(means,), number="7", order_reference=None)
+    content = FORMAT.write(sale, FORMAT.parameters({"senderGln": SENDER, "characterSet": characters}))
+    assert starting("RFF+PQ", readable(content).split("'\n")) == expected
+    read = FORMAT.reader(content).payment[0].payment_id
+    assert (read or "").lower() == (payment_id.lower() if expected else "")
+
+
+@pytest.mark.parametrize("characters", ["UNOA", "UNOB", "UNOC"])
+@pytest.mark.parametrize("password", ["p@ss_w0rd12345", "to  blanke", "hemmelig"])
+def test_the_recipients_password_is_never_changed(invoice, characters, password):
+    options = {"senderGln": SENDER, "recipientReference": password, "characterSet": characters}
+    content = FORMAT.write(invoice, FORMAT.parameters(options))
+    assert parse(content)[0].get(5) == password
 
 
 def test_a_text_that_the_set_lacks_altogether_leaves_no_empty_segment(make_invoice):

@@ -79,9 +79,19 @@ def test_the_same_rules_speak_and_the_report_is_shorter(saxon, tmp_path, documen
 def test_a_pattern_of_plain_paths_starts_at_its_elements(tmp_path):
     (tmp_path / "s.xslt").write_text(sheet(LINE, ITEM))
     written = compact(tmp_path / "s.xslt").decode()
-    assert 'select="/doc:Invoice/cac:InvoiceLine | /doc:Invoice/cac:InvoiceLine/cac:Item"' in written
+    assert '<xsl:variable name="every-doc-Invoice" select="//doc:Invoice"/>' in written
+    assert 'select="$every-doc-Invoice/cac:InvoiceLine | $every-doc-Invoice/cac:InvoiceLine/cac:Item"' in written
     # Only the walk of the default template is left.
     assert written.count('select="*|comment()|processing-instruction()"') == 1
+
+
+def test_a_document_inside_a_document_is_judged_too(saxon, tmp_path, document):
+    nested = document.replace("</Invoice>", f"<cac:Extension>{document}</cac:Extension></Invoice>", 1)
+    nested = nested.replace("<cac:InvoiceLine>", "<cac:InvoiceLine><cbc:ID>1</cbc:ID>", 1)
+    before, after = both(saxon, tmp_path, sheet(LINE, ITEM), nested)
+    assert {finding.rule for finding in read_report(before)} == {"LINE", "ITEM"}
+    assert after.count("failed-assert") == before.count("failed-assert") > 4
+    assert read_report(after) == read_report(before)
 
 
 @pytest.mark.parametrize(

@@ -211,3 +211,28 @@ def test_more_customers_than_one_statement_takes_are_refused_in_words(adaptor, g
         rules.activate(adaptor.id, ids, "peppol-bis-3", gateway.id)
     with pytest.raises(ServiceError):
         rules.deactivate(adaptor.id, ids)
+
+
+def test_a_page_that_was_opened_before_another_format_was_chosen_clears_nothing_of_it(adaptor, gateway, make_customer):
+    customer = make_customer("Coop")
+    rule = customer.rule
+    rule.format = "edifact-d96a"
+    rule.settings = {"formats": {"edifact-d96a": {"profile": "dk-retail"}}, "customer": {"orderNumber": "PO"}}
+    db.session.commit()
+    rules.save_overrides(customer.id, {"customer.orderNumber": "PO-2", "formats.peppol-bis-3.envelope": ""})
+    settings = db.session.get(type(rule), rule.id, populate_existing=True).settings
+    assert settings == {"formats": {"edifact-d96a": {"profile": "dk-retail"}}, "customer": {"orderNumber": "PO-2"}}
+
+
+def test_options_of_the_customers_format_are_saved_and_cleared(adaptor, gateway, make_customer):
+    customer = make_customer("Coop")
+    rule = customer.rule
+    rule.format = "edifact-d96a"
+    db.session.commit()
+    rules.save_overrides(customer.id, {"formats.edifact-d96a.profile": "dk-retail", "formats.csv.dialect": "x"})
+    assert rule.settings == {"formats": {"edifact-d96a": {"profile": "dk-retail"}}}
+    rules.save_overrides(customer.id, {"formats.edifact-d96a.profile": ""})
+    assert rule.settings == {}
+    with pytest.raises(InvalidInput) as refused:
+        rules.save_overrides(customer.id, {"formats.edifact-d96a.profile": "gone"})
+    assert refused.value.errors.keys() == {"formats.edifact-d96a.profile"}
