@@ -20,6 +20,10 @@ from invoiceapp.services.configuration import rulepacks, shadow
 
 rulepacks_group = AppGroup("rulepacks", help="The official rules of Peppol and OIOUBL.")
 
+#: Seconds for a trial of all documents; the page, which looks at few of them, has less.
+_TRIAL = 3600
+
+_NONE = "no editions installed"
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
@@ -33,15 +37,18 @@ def _day(value: datetime | None) -> date | None:
 @click.option("--version", help="Which edition, where the file holds several or does not say; else the newest.")
 @click.option("--valid-from", type=_DAY, help="First day on which it judges; else what is known, else today.")
 @click.option("--valid-to", type=_DAY, help="Last day on which it judges.")
+@click.option("--no-end", is_flag=True, help="Take away the last day that was given earlier.")
 @click.option("--source", help="Where it came from, to be kept with it.")
 @click.option("--replace", is_flag=True, help="Put it in the place of other content of the same version.")
 @plain_errors
 def rulepacks_add(
     path: Path, pack: str | None, version: str | None, valid_from: datetime | None, valid_to: datetime | None,
-    source: str | None, replace: bool,
+    no_end: bool, source: str | None, replace: bool,
 ) -> None:  # fmt: skip
     """Install official rules out of a zip, a JAR or a folder."""
-    request = Request(path, pack, version, _day(valid_from), _day(valid_to), source, replace)
+    if no_end and valid_to:
+        raise click.UsageError("Give either --valid-to or --no-end.")
+    request = Request(path, pack, version, _day(valid_from), _day(valid_to), source, replace, no_end)
     added = rulepacks.add(request)
     edition = added.edition
     verb = {Outcome.ADDED: "added", Outcome.REPLACED: "replaced", Outcome.SAME: "is already there"}[added.outcome]
@@ -49,7 +56,9 @@ def rulepacks_add(
     click.echo(f"{edition.pack} {edition.version} {verb}, valid from {edition.valid_from or 'ever'}{end}")
     if added.stopped_by:
         rules = ", ".join(added.stopped_by)
-        click.echo(f"  Warning: it stops our sample document ({rules}). Before it takes effect, run:", err=True)
+        is_coming = edition.valid_from is not None and edition.valid_from > rulepacks.today()
+        advice = "Before it takes effect, run:" if is_coming else "See whose documents it stops:"
+        click.echo(f"  Warning: it stops our sample document ({rules}). {advice}", err=True)
         click.echo(f"    flask rulepacks shadow {edition.pack} {edition.version}", err=True)
 
 
@@ -58,10 +67,13 @@ def rulepacks_add(
 @plain_errors
 def rulepacks_list(as_json: bool) -> None:
     """All installed editions; the one in use today is marked."""
+    rulepacks.check_place()
     states = rulepacks.editions()
     if as_json:
         print_json([state.to_dict() for state in states])
         return
+    if not states:
+        click.echo(_NONE)
     for state in states:
         _print_state(state)
     for pack in rulepacks.overview():
@@ -85,6 +97,7 @@ def _print_state(state: rulepacks.EditionState) -> None:
 @plain_errors
 def rulepacks_verify(as_json: bool) -> None:
     """Compare all files with their manifests and run every sheet; exit code 1 on damage."""
+    rulepacks.check_place()
     results = rulepacks.verify()
     if as_json:
         rows: list[dict[str, Any]] = [
@@ -93,6 +106,8 @@ def rulepacks_verify(as_json: bool) -> None:
         ]
         print_json(rows)
     else:
+        if not results:
+            click.echo(_NONE)
         for (pack, version), lines in results.items():
             click.echo(f"{pack} {version}: {'damaged' if lines else 'sound'}")
             for line in lines:
@@ -119,7 +134,7 @@ def rulepacks_remove(pack: str, version: str, even_in_use: bool) -> None:
 @plain_errors
 def rulepacks_shadow(pack: str, version: str, days: int, as_json: bool) -> None:
     """Judge documents that were already made by another edition: whose would be stopped, and why."""
-    found = shadow.run(pack, version, days)
+    found = shadow.run(pack, version, days, seconds=_TRIAL)
     if as_json:
         print_json(found.to_dict())
         return

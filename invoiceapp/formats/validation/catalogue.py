@@ -28,6 +28,8 @@ class RuleSet:
     version: str
     path: Path
     sha256: str
+    is_bundled: bool = False
+    """Comes with this product, so that it may read files beside itself"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +111,9 @@ def resolve(slot: Slot, editions: list[Edition], on: date) -> RuleSet | None:
     return _bundled(slot.name) if slot.name in _BUNDLED else None
 
 
-def find_rule_set(name: str, rules_dir: Path | None, on: date | None = None) -> RuleSet | None:
-    """One rule set by itself, today or on another day; None where its pack is not installed."""
-    slot = slots((name,))[0]
-    return resolve(slot, packs.installed(rules_dir, slot.pack), on or date.today())
-
-
 def _bundled(name: str) -> RuleSet:
     path = _facturx_folder() / _BUNDLED[name]
-    return RuleSet(name, _bundled_version(path), path, _sha256(path))
+    return RuleSet(name, _bundled_version(path), path, _sha256(path), is_bundled=True)
 
 
 def _bundled_version(path: Path) -> str:

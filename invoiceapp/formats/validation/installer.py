@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -18,6 +19,9 @@ from . import packs, releases, trial, unpack
 from .packs import MANIFEST, Edition
 from .unpack import PackRefused
 
+#: In ``RULES_DIR``; held while a command changes something there, and never removed.
+LOCK = ".lock"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -30,6 +34,8 @@ class Request:
     valid_to: date | None = None
     note: str | None = None
     replace: bool = False
+    no_end: bool = False
+    """Take an end away that was given earlier"""
 
 
 class Outcome(StrEnum):
@@ -53,10 +59,15 @@ class Added:
 def add(request: Request, rules_dir: Path, now: datetime, today: date) -> Added:
     """Install an edition out of a release. Raises ``PackRefused``; then nothing has changed."""
     edition, content = _read(request, now)
-    edition = _dated(edition, request, today)
+    with _locked(rules_dir):
+        return _add(edition, content, request, rules_dir, today)
+
+
+def _add(edition: Edition, content: dict[str, bytes], request: Request, rules_dir: Path, today: date) -> Added:
     there = _there(rules_dir, edition)
     if there is not None and _is_same(there, content):
-        return _again(there, edition, request)
+        return _again(there, edition, request, today)
+    edition = _dated(edition, request, today)
     if there is not None and not request.replace:
         raise PackRefused(
             Text(
@@ -93,14 +104,19 @@ def _read(request: Request, now: datetime) -> tuple[Edition, dict[str, bytes]]:
 
 def _dated(edition: Edition, request: Request, today: date) -> Edition:
     start = request.valid_from or packs.KNOWN_STARTS.get((edition.pack, edition.version)) or today
-    if request.valid_to and request.valid_to < start:
+    return _in_order(replace(edition, valid_from=start, valid_to=request.valid_to))
+
+
+def _in_order(edition: Edition) -> Edition:
+    start, end = edition.valid_from, edition.valid_to
+    if start and end and end < start:
         raise PackRefused(
             Text(
-                f"Reglerne kan ikke gælde til {request.valid_to}, før de gælder fra {start}.",
-                f"The rules cannot end on {request.valid_to}, before they start on {start}.",
+                f"Reglerne kan ikke gælde til {end}, før de gælder fra {start}. Ret datoen, eller fjern den med --no-end.",
+                f"The rules cannot end on {end}, before they start on {start}. Change it, or take it away with --no-end.",
             )
         )
-    return replace(edition, valid_from=start, valid_to=request.valid_to)
+    return edition
 
 
 def _there(rules_dir: Path, edition: Edition) -> Edition | None:
@@ -118,17 +134,19 @@ def _is_same(there: Edition, content: dict[str, bytes]) -> bool:
         return False
 
 
-def _again(there: Edition, edition: Edition, request: Request) -> Added:
+def _again(there: Edition, edition: Edition, request: Request, today: date) -> Added:
     """The same content once more: keep what is known of it, take new dates, give a hand-made folder its manifest."""
-    kept = edition
-    if there.files is not None:
+    if there.files is None:
+        kept = _dated(edition, request, today)
+    else:
         kept = replace(
             there,
             valid_from=request.valid_from or there.valid_from,
-            valid_to=request.valid_to or there.valid_to,
+            valid_to=None if request.no_end else request.valid_to or there.valid_to,
             source={**there.source, **({"note": request.note} if request.note else {})},
         )
-    with _told():
+        _in_order(kept)
+    with _told(there.folder):
         _write_file(there.folder / f".{MANIFEST}", packs.manifest_of(kept))
         os.replace(there.folder / f".{MANIFEST}", there.folder / MANIFEST)
     return Added(replace(kept, folder=there.folder), Outcome.SAME)
@@ -148,27 +166,53 @@ def _try(pack: str, folder: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(place: Path) -> Iterator[None]:
     """Turn what the disk refuses into words."""
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
+        # A full disk is noticed while writing, where the error names no file.
+        where, reason = error.filename or place, error.strerror or str(error)
         raise PackRefused(
             Text(
-                f"Reglerne kan ikke skrives i {error.filename}: {reason}. Intet er ændret.",
-                f"The rules cannot be written to {error.filename}: {reason}. Nothing has changed.",
+                f"Reglerne kan ikke skrives i {where}: {reason}. Intet er ændret.",
+                f"The rules cannot be written to {where}: {reason}. Nothing has changed.",
             )
         ) from error
 
 
 @contextmanager
+def _locked(rules_dir: Path) -> Iterator[None]:
+    """Only one command changes ``RULES_DIR`` at a time. Raises ``PackRefused`` for the second."""
+    with _told(rules_dir):
+        _make_folder(rules_dir)
+        lock = (rules_dir / LOCK).open("ab")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PackRefused(
+                Text(
+                    "En anden kommando er ved at ændre reglerne; prøv igen om et øjeblik.",
+                    "Another command is changing the rules; try again in a minute.",
+                )
+            ) from error
+        yield
+
+
+def _make_folder(folder: Path) -> None:
+    """One that every user of this machine may read: the web process may run as another one than the operator."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+
+
+@contextmanager
 def _draft(rules_dir: Path) -> Iterator[Path]:
     """A folder beside the editions, on the same disk, that nobody reads; gone in the end."""
-    with _told():
-        rules_dir.mkdir(parents=True, exist_ok=True)
+    with _told(rules_dir):
         folder = Path(tempfile.mkdtemp(dir=rules_dir, prefix=".adding-"))
-        folder.chmod(0o755)  # the web process may run as another user than the operator
+        folder.chmod(0o755)
     try:
         yield folder
     finally:
@@ -176,11 +220,9 @@ def _draft(rules_dir: Path) -> Iterator[Path]:
 
 
 def _write(folder: Path, content: dict[str, bytes], manifest: bytes) -> None:
-    with _told():
+    with _told(folder):
         for name, data in {**content, MANIFEST: manifest}.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_file(path, data)
+            _write_file(folder / name, data)
 
 
 def _write_file(path: Path, data: bytes) -> None:
@@ -188,25 +230,40 @@ def _write_file(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    path.chmod(0o644)
 
 
 def _put(draft: Path, folder: Path) -> None:
     """Give the finished folder its name; what had the name is moved away first and back where that fails."""
-    with _told():
-        folder.parent.mkdir(exist_ok=True)
+    with _told(folder):
+        _make_folder(folder.parent)
         if not folder.exists():
             draft.rename(folder)
             return
         old = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".old-"))
         try:
             folder.rename(old / folder.name)
-            try:
-                draft.rename(folder)
-            except OSError:
-                (old / folder.name).rename(folder)
-                raise
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
+            draft.rename(folder)
+        except BaseException:
+            _move_back(old, folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _move_back(old: Path, folder: Path) -> None:
+    """Never deletes: the copy in ``old`` may be the last one."""
+    kept = old / folder.name
+    try:
+        if kept.exists():
+            kept.rename(folder)
+        old.rmdir()
+    except OSError as error:
+        raise PackRefused(
+            Text(
+                f"{folder} kunne ikke erstattes, og det, der lå der, er nu i {kept}: flyt det tilbage.",
+                f"{folder} could not be replaced, and what was there is now in {kept}: move it back.",
+            )
+        ) from error
 
 
 def verify(edition: Edition) -> list[str]:
@@ -219,8 +276,9 @@ def verify(edition: Edition) -> list[str]:
 
 def remove(edition: Edition) -> None:
     """Take an edition away. Raises ``PackRefused`` where the disk refuses."""
-    with _told():
-        away = Path(tempfile.mkdtemp(dir=edition.folder.parent, prefix=".old-"))
+    pack_folder = edition.folder.parent
+    with _locked(pack_folder.parent), _told(edition.folder):
+        away = Path(tempfile.mkdtemp(dir=pack_folder, prefix=".old-"))
         try:
             # Renamed first, so that no worker finds half of an edition.
             edition.folder.rename(away / edition.folder.name)

@@ -11,11 +11,13 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from invoiceapp.domain.findings import Text
+
+from .unpack import is_inside
 
 MANIFEST = "manifest.json"
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.\-]{0,39}")
@@ -106,13 +108,17 @@ class Edition:
         return (self.valid_from is None or self.valid_from <= on) and (self.valid_to is None or on <= self.valid_to)
 
     def sheet(self, name: str) -> Path | None:
-        """The file of a sheet, or None where this edition has none."""
+        """The file of a sheet, or None where this edition has none, or has one that was never added to it."""
         path = self.folder / f"{name}.xslt"
+        if self.files is not None and path.name not in self.files:
+            return None
         return path if path.is_file() else None
 
     def is_usable(self) -> bool:
-        """Whether its manifest can be read and what every document of the pack needs is there."""
-        return self.problem is None and all(self.sheet(name) for name in required(PACKS[self.pack]))
+        """Whether its manifest can be read, and what that lists and every document of the pack needs is there."""
+        if self.problem is not None or not all((self.folder / name).is_file() for name in self.files or ()):
+            return False
+        return all(self.sheet(name) for name in required(PACKS[self.pack]))
 
 
 def required(pack: Pack) -> tuple[str, ...]:
@@ -164,20 +170,34 @@ def _edition(pack: str, folder: Path) -> Edition:
             _day(manifest["validFrom"]),
             _day(manifest["validTo"]),
             datetime.fromisoformat(manifest["addedAt"]),
-            dict(manifest["source"]),
-            {str(name): str(digest) for name, digest in manifest["files"].items()},
+            _texts(manifest["source"]),
+            _files(manifest["files"]),
         )
     except FileNotFoundError:
         return plain
     except OSError as error:
         problem = f"{MANIFEST} cannot be read: {error.strerror}"
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         problem = f"{MANIFEST} is damaged"
     return Edition(pack, folder.name, folder, problem=problem)
 
 
 def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
+    return date.fromisoformat(text) if text is not None else None
+
+
+def _texts(found: dict[str, Any]) -> dict[str, Any]:
+    """Raises ``ValueError`` for what is no object of texts that can be shown."""
+    for text in (*found.keys(), *found.values()):
+        text.encode()
+    return found
+
+
+def _files(found: dict[str, Any]) -> dict[str, str]:
+    """Raises ``ValueError`` for names that lie elsewhere."""
+    if not all(name and is_inside(name) for name in _texts(found)):
+        raise ValueError(found)
+    return found
 
 
 def manifest_of(edition: Edition) -> bytes:
@@ -201,9 +221,22 @@ def in_use(editions: Iterable[Edition], pack: str, on: date) -> Edition | None:
 
 
 def coming(editions: Iterable[Edition], pack: str, on: date) -> list[Edition]:
-    """Editions that will take over later, the next one first."""
-    later = [e for e in editions if e.pack == pack and e.is_usable() and e.valid_from and e.valid_from > on]
-    return sorted(later, key=lambda edition: (edition.valid_from, natural(edition.version)))
+    """Editions that start later and will take over, the next one first."""
+    usable = [edition for edition in editions if edition.pack == pack and edition.is_usable()]
+    later = [
+        (takes_over(edition, usable), edition) for edition in usable if edition.valid_from and edition.valid_from > on
+    ]
+    found = [(day, natural(edition.version), edition) for day, edition in later if day]
+    return [edition for _day, _version, edition in sorted(found, key=lambda item: item[:2])]
+
+
+def takes_over(edition: Edition, editions: Iterable[Edition]) -> date | None:
+    """The first day on which a dated edition judges; None where a newer one always goes before it."""
+    usable = list(editions)
+    ends = [item.valid_to + timedelta(days=1) for item in usable if item.valid_to and item.valid_to < date.max]
+    start = edition.valid_from
+    days = sorted(day for day in (start, *ends) if day and start and day >= start)
+    return next((day for day in days if in_use(usable, edition.pack, day) == edition), None)
 
 
 def damage(edition: Edition) -> list[str]:

@@ -27,6 +27,7 @@ from invoiceapp.domain.totals import document_totals, vat_breakdown
 from invoiceapp.formats.ubl import FORMATS
 
 from . import packs
+from .engine import new_saxon
 from .reports import read_report
 
 #: Seconds for all sheets of a pack; OIOUBL's take about five.
@@ -136,9 +137,7 @@ def _try(saxon: Any, path: Path) -> Tried:
 
 def main(paths: list[str]) -> None:
     """Try the sheets one by one; what is printed already stands if a later one ends the process."""
-    from saxonche import PySaxonProcessor
-
-    saxon = PySaxonProcessor(license=False)
+    saxon = new_saxon()
     for name in paths:
         tried = _try(saxon, Path(name))
         line = {"sheet": tried.sheet, "error": tried.error, "stopped_by": tried.stopped_by}

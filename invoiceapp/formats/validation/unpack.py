@@ -7,16 +7,18 @@ these are read up to a limit. What looks like an attack refuses the release.
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from invoiceapp.domain.findings import Text
 
@@ -26,6 +28,13 @@ LARGEST_RELEASE = 512 * 1024 * 1024
 MOST_FILES = 20_000
 #: Style sheets shrink to a thirtieth.
 LARGEST_RATIO = 200
+
+
+#: What the standard library raises for zips that are damaged or made by nobody: names in no encoding, sizes of nothing.
+_CORRUPT = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError,
+    OverflowError,
+)  # fmt: skip
 
 
 class PackRefused(ValueError):
@@ -46,7 +55,7 @@ class Release(Protocol):
 
     @property
     def sha256(self) -> str:
-        """Of the archive; of a folder, over its names and sizes."""
+        """Of the archive; of a folder, over the names and contents of its files."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -65,7 +74,9 @@ def opened(path: Path) -> Iterator[Release]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield _Zip(path, archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except PackRefused:
+        raise
+    except _CORRUPT as error:
         raise PackRefused(
             Text(
                 f"{path.name} kan ikke læses som zip-fil: {error}. Hent den igen.",
@@ -100,7 +111,8 @@ def _too_large(name: str) -> PackRefused:
     )
 
 
-def _is_inside(name: str) -> bool:
+def is_inside(name: str) -> bool:
+    """Whether a path with slashes stays below the folder that it starts from."""
     path = PurePosixPath(name)
     has_drive = re.match(r"[A-Za-z]:", name) is not None
     return not (path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or has_drive)
@@ -118,7 +130,7 @@ class _Zip:
         if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > LARGEST_RELEASE:
             raise _too_large(self.path.name)
         for entry in entries:
-            if not _is_inside(entry.filename) or stat.S_ISLNK(entry.external_attr >> 16):
+            if not is_inside(entry.filename) or stat.S_ISLNK(entry.external_attr >> 16):
                 raise _suspicious(entry.filename)
             if not entry.is_dir():
                 files[entry.filename] = entry
@@ -145,12 +157,22 @@ class _Zip:
         return content
 
 
+@contextmanager
+def _opened_file(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
 @dataclass
 class _Folder:
     path: Path
 
     def __post_init__(self) -> None:
         self._files: dict[str, Path] = {}
+        size = 0
         for folder, folders, names in os.walk(self.path):
             for name in (*folders, *names):
                 path = Path(folder, name)
@@ -158,8 +180,10 @@ class _Folder:
                     raise _suspicious(path.relative_to(self.path).as_posix())
             for name in names:
                 path = Path(folder, name)
-                self._files[path.relative_to(self.path).as_posix()] = path
-            if len(self._files) > MOST_FILES:
+                if path.is_file():  # a pipe would be waited for
+                    self._files[path.relative_to(self.path).as_posix()] = path
+                    size += path.stat().st_size
+            if len(self._files) > MOST_FILES or size > LARGEST_RELEASE:
                 raise _too_large(self.path.name)
 
     @property
@@ -170,14 +194,14 @@ class _Folder:
     def sha256(self) -> str:
         digest = hashlib.sha256()
         for name in sorted(self._files):
-            digest.update(f"{name}\0{self._files[name].stat().st_size}\n".encode("utf-8", "surrogateescape"))
+            with _opened_file(self._files[name]) as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{name}\0{content}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
     def read(self, name: str) -> bytes:
-        path = self._files[name]
-        try:
-            if path.stat().st_size > LARGEST_FILE:
-                raise _too_large(name)
-            return path.read_bytes()
-        except OSError as error:
-            raise _unreadable(path, error) from error
+        with _opened_file(self._files[name]) as file:
+            content = file.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
+            raise _too_large(name)
+        return content

@@ -24,6 +24,7 @@ from invoiceapp.formats.base import Format, Unreadable
 
 from . import catalogue, packs, sheets
 from .catalogue import RuleSet, Slot
+from .engine import new_saxon
 from .reports import read_report, schema_finding
 
 #: An invoice of 4 000 lines is about 4 MB, and PDFs may be embedded.
@@ -55,6 +56,14 @@ class Report:
         return not self.missing
 
 
+@dataclass(frozen=True, slots=True)
+class _Executable:
+    """A compiled sheet, and the processor that its documents must come from."""
+
+    saxon: Any
+    run: Any
+
+
 @dataclass
 class Validator:
     """Rules of one process. Not thread-safe: each worker process has its own."""
@@ -67,12 +76,13 @@ class Validator:
     ticks: Callable[[], float] = time.monotonic
     _schemas: dict[str, etree.XMLSchema] = field(default_factory=dict)
     _rule_sets: dict[Slot, RuleSet | None] = field(default_factory=dict)
-    _executables: dict[tuple[Path, str], Any] = field(default_factory=dict)
+    _executables: dict[tuple[Path, str], _Executable] = field(default_factory=dict)
     """By path and SHA-256: an edition may be replaced under the same path"""
     _day: date | None = None
     _looked_at: float = -FRESH
     _signature: tuple[tuple[str, int], ...] = ()
-    _saxon: Any = None
+    _saxons: dict[bool, Any] = field(default_factory=dict)
+    """By whether its sheets may read files"""
 
     def warm(self, formats: list[Format]) -> None:
         """Compile everything the formats need, before the first document waits for it."""
@@ -110,15 +120,17 @@ class Validator:
         used: list[RuleSet] = []
         missing: list[str] = []
         text = etree.tostring(root, encoding="unicode")
-        node = None
+        nodes: dict[int, Any] = {}
         for slot in catalogue.slots(names):
             compiled = self._compiled(slot)
             if compiled is None:
                 missing.append(slot.name)
                 continue
             rule_set, executable = compiled
-            node = node if node is not None else self._saxon.parse_xml(xml_text=text)
-            findings += read_report(executable.transform_to_string(xdm_node=node), root)
+            saxon = executable.saxon
+            if id(saxon) not in nodes:
+                nodes[id(saxon)] = saxon.parse_xml(xml_text=text)
+            findings += read_report(executable.run.transform_to_string(xdm_node=nodes[id(saxon)]), root)
             used.append(rule_set)
         return Report(tuple(findings), tuple(used), tuple(missing))
 
@@ -158,29 +170,42 @@ class Validator:
             ]
         return catalogue.resolve(slot, editions, self._day or self.today())
 
-    def _compiled(self, slot: Slot) -> tuple[RuleSet, Any] | None:
+    def _compiled(self, slot: Slot) -> tuple[RuleSet, _Executable] | None:
         if slot not in self._rule_sets:
             self._rule_sets[slot] = self._find(slot)
         rule_set = self._rule_sets[slot]
         if rule_set is None:
             return None
-        key = (rule_set.path, rule_set.sha256)
-        if key not in self._executables:
-            self._executables[key] = self._compile(rule_set.path)
-        return rule_set, self._executables[key]
+        if (rule_set.path, rule_set.sha256) not in self._executables:
+            # The file may have been replaced since it was looked up; what is recorded is what is compiled.
+            content = rule_set.path.read_bytes()
+            rule_set = replace(rule_set, sha256=packs.sha256_of(content))
+            self._rule_sets[slot] = rule_set
+            self._executables[(rule_set.path, rule_set.sha256)] = self._compile(rule_set, content)
+        return rule_set, self._executables[(rule_set.path, rule_set.sha256)]
 
-    def _compile(self, path: Path) -> Any:
-        from saxonche import PySaxonProcessor  # 46 MB: only processes that validate pay for it
-
-        if self._saxon is None:
-            self._saxon = PySaxonProcessor(license=False)
-        processor = self._saxon.new_xslt30_processor()
-        if not sheets.stands_alone(path.read_bytes()):
-            return processor.compile_stylesheet(stylesheet_file=str(path))
+    def _compile(self, rule_set: RuleSet, content: bytes) -> _Executable:
+        if rule_set.is_bundled and not sheets.stands_alone(content):
+            return self._compile_in_place(rule_set.path, content)
+        saxon = self._processor(may_read_files=False)
         with tempfile.TemporaryDirectory() as folder:
-            faster = Path(folder) / path.name
-            faster.write_bytes(sheets.compact(path))
-            return processor.compile_stylesheet(stylesheet_file=str(faster))
+            faster = Path(folder) / rule_set.path.name
+            faster.write_bytes(content)
+            faster.write_bytes(sheets.compact(faster))
+            return _Executable(saxon, saxon.new_xslt30_processor().compile_stylesheet(stylesheet_file=str(faster)))
+
+    def _compile_in_place(self, path: Path, content: bytes) -> _Executable:
+        """For a sheet of our own packages that reads a code list beside itself."""
+        saxon = self._processor(may_read_files=True)
+        executable = saxon.new_xslt30_processor().compile_stylesheet(stylesheet_file=str(path))
+        if path.read_bytes() != content:
+            raise RuntimeError(f"{path.name} was changed while it was compiled")
+        return _Executable(saxon, executable)
+
+    def _processor(self, *, may_read_files: bool) -> Any:
+        if may_read_files not in self._saxons:
+            self._saxons[may_read_files] = new_saxon(may_read_files=may_read_files)
+        return self._saxons[may_read_files]
 
 
 def _unreadable(da: str, en: str, detail: str) -> Finding:

@@ -108,6 +108,13 @@ def add(request: Request) -> Added:
         return installer.add(request, config().rules_dir, utcnow(), today())
 
 
+def check_place() -> None:
+    """Raises ``ServiceError`` where ``RULES_DIR`` is something else than a folder."""
+    place = config().rules_dir
+    if place.exists() and not place.is_dir():
+        raise ServiceError(Text(f"RULES_DIR {place} er ikke en mappe.", f"RULES_DIR {place} is not a folder."))
+
+
 def editions() -> list[EditionState]:
     """All installed editions, by pack and version."""
     installed, on = packs.installed(config().rules_dir), today()
@@ -131,7 +138,12 @@ def months(start: date | None, on: date) -> int | None:
 
 def _warnings(state: EditionState, installed: list[Edition], on: date) -> Iterator[Text]:
     edition = state.edition
-    if edition.problem or not edition.is_usable():
+    if edition.problem:
+        yield Text(
+            f"Kan ikke bruges: {packs.MANIFEST} er beskadiget eller kan ikke læses.",
+            f"Cannot be used: {edition.problem}.",
+        )
+    elif not edition.is_usable():
         yield Text(
             "Kan ikke bruges: filer mangler eller er beskadiget.", "Cannot be used: files are missing or damaged."
         )
@@ -143,17 +155,23 @@ def _warnings(state: EditionState, installed: list[Edition], on: date) -> Iterat
             f"The rules are {state.age} months old; there is probably a newer version.",
         )
     following = next(iter(packs.coming(installed, edition.pack, on)), None)
-    if following and following.valid_from and following.valid_from - on <= SOON:
+    takes_over = packs.takes_over(following, installed) if following else None
+    if following and takes_over and takes_over - on <= SOON:
         yield Text(
-            f"Version {following.version} tager over den {following.valid_from.isoformat()}.",
-            f"Version {following.version} takes over on {following.valid_from.isoformat()}.",
+            f"Version {following.version} tager over den {_danish(takes_over)}.",
+            f"Version {following.version} takes over on {takes_over.isoformat()}.",
         )
-    ends_soon = edition.valid_to is not None and edition.valid_to - on <= SOON
-    if ends_soon and packs.in_use(installed, edition.pack, on + SOON) is None:
+    end = edition.valid_to
+    if end and end - on <= SOON and packs.in_use(installed, edition.pack, on + SOON) is None:
         yield Text(
-            f"Reglerne gælder kun til {edition.valid_to}, og ingen nyere er installeret.",
-            f"The rules end on {edition.valid_to}, and no newer ones are installed.",
+            f"Reglerne gælder kun til {_danish(end)}, og ingen nyere er installeret.",
+            f"The rules end on {end.isoformat()}, and no newer ones are installed.",
         )
+
+
+def _danish(day: date) -> str:
+    """``02.11.2026``"""
+    return day.strftime("%d.%m.%Y")
 
 
 def overview() -> list[PackState]:

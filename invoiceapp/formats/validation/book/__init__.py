@@ -36,7 +36,7 @@ Value = Text | str | Decimal | int | None
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _OPTIONAL = re.compile(r"\[([^\[\]]*\{\w+\}[^\[\]]*)\]")
-_ENCLOSED = re.compile(r" ?(?:»\{\w+\}«|“\{\w+\}”|\(\{\w+\}\))")
+_ENCLOSED = re.compile(r" ?(?:\(?(?:»\{\w+\}«|“\{\w+\}”)\)?|\(\{\w+\}\))")
 #: A preposition whose object would be missing.
 _ORPHANED = re.compile(r" (?:på|af|of|for) \{(\w+)\}")
 _LONGEST_VALUE = 80
@@ -90,17 +90,23 @@ class Entry:
     """``{party}`` in it is ``customer`` or ``supplier``: the side that the place belongs to"""
     values: Mapping[str, str] = field(default_factory=dict)
     """XPath 1.0 by place, from the element that an official rule set names"""
+    fixes: Mapping[str, str] = field(default_factory=dict)
+    """Other fields to mend by where that element is: ``supplier``, ``customer`` or an XPath 1.0; the first that holds"""
 
     @property
     def places(self) -> set[str]:
         """The values that the texts ask for."""
         return set(_PLACE.findall(self.text.da) + _PLACE.findall(self.text.en))
 
-    def fix_at(self, party: str | None) -> str | None:
+    def fix_at(self, place: etree._Element | None) -> str | None:
         """The field to mend; None where it depends on the party and nobody knows which."""
-        if self.fix is None or "{party}" not in self.fix:
-            return self.fix
-        return self.fix.replace("{party}", party) if party else None
+        fix, party = self.fix, None
+        if place is not None:
+            fix = next((fix for where, fix in self.fixes.items() if _is_at(place, where)), fix)
+            party = _party_at(place)
+        if fix is None or "{party}" not in fix:
+            return fix
+        return fix.replace("{party}", party) if party else None
 
 
 _UNKNOWN = Entry(
@@ -116,11 +122,11 @@ _UNKNOWN = Entry(
 def _read(path: Path) -> Iterator[Entry]:
     for rule, data in tomllib.loads(path.read_text(encoding="utf-8")).items():
         text, turn, fix = Text(data["da"], data["en"]), Turn(data["turn"]), data.get("fix")
-        term, values = data.get("term"), data.get("values") or {}
-        yield Entry(rule, text, turn, term, fix, values)
+        term, values, fixes = data.get("term"), data.get("values") or {}, data.get("fixes") or {}
+        yield Entry(rule, text, turn, term, fix, values, fixes)
         for also in data.get("also") or ():
             other, _, own_term = also.partition(" ")
-            yield Entry(other, text, turn, own_term or term, fix, values)
+            yield Entry(other, text, turn, own_term or term, fix, values, fixes)
 
 
 @cache
@@ -249,8 +255,12 @@ def values_at(place: etree._Element, wanted: Mapping[str, str]) -> dict[str, Val
     return {name: _said(place.xpath(xpath, namespaces=_NAMESPACES)) for name, xpath in wanted.items()}
 
 
+def _is_at(place: etree._Element, where: str) -> bool:
+    return bool(place.xpath(_PARTIES.get(where, f"boolean({where})"), namespaces=_NAMESPACES))
+
+
 def _party_at(place: etree._Element) -> str | None:
-    return next((name for name, xpath in _PARTIES.items() if place.xpath(xpath, namespaces=_NAMESPACES)), None)
+    return next((name for name in _PARTIES if _is_at(place, name)), None)
 
 
 def _listed(words: Sequence[str], conjunction: str) -> str:
@@ -295,13 +305,11 @@ def explain(
         "official": Text(said, said),
         "more": _elsewhere(place, others, more),
     }
-    party = None
     if place is not None:
-        party = _party_at(place)
         xpaths = {**_XPATHS, **entry.values}
         values |= values_at(place, {name: xpaths[name] for name in sorted(entry.places & xpaths.keys())})
-        values["whose"] = _WHOSE.get(party or "")
-    return _finding(entry, rule, severity, fix=entry.fix_at(party), location=location, values=values)
+        values["whose"] = _WHOSE.get(_party_at(place) or "")
+    return _finding(entry, rule, severity, fix=entry.fix_at(place), location=location, values=values)
 
 
 def _with_more(entry: Entry) -> Entry:

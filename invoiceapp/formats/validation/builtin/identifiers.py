@@ -102,13 +102,14 @@ def _other_numbers(invoice: Invoice) -> Iterator[tuple[Text, Participant, str, s
         for number in party.identifiers if side == "seller" else party.identifiers[:1]:
             if not number.scheme.startswith("0"):
                 continue
-            yield WHOSE[side], number, term, f"{group}.gln" if number.scheme == GLN else _source(side)
+            yield WHOSE[side], number, term, f"{group}.gln" if number.scheme == GLN else source_of(side)
     place = invoice.delivery.location if invoice.delivery else None
     if place is not None:
         yield WHOSE["buyer"], place, "BT-71", "customer.deliveryGln"
 
 
-def _source(side: str) -> str:
+def source_of(side: str) -> str:
+    """Where the accounting system holds a party's own numbers."""
     return "source.organization" if side == "seller" else "source.contact"
 
 
@@ -128,7 +129,7 @@ def legal_schemes(invoice: Invoice) -> Iterator[Problem]:
         party: Party = getattr(invoice, side)
         if party.legal_id and party.legal_scheme is not None and party.legal_scheme not in codes("identifier_schemes"):
             yield Problem(
-                "BR-CL-11", cause=term, term=term, fix=_source(side), value=party.legal_scheme, whose=WHOSE[side]
+                "BR-CL-11", cause=term, term=term, fix=source_of(side), value=party.legal_scheme, whose=WHOSE[side]
             )
 
 
@@ -145,4 +146,4 @@ def number_forms(invoice: Invoice) -> Iterator[Problem]:
         if party.legal_id and party.legal_scheme:
             rule = form_rule(Participant(party.legal_scheme, party.legal_id))
             if rule is not None:
-                yield Problem(rule, cause=term, term=term, fix=_source(side), value=party.legal_id, whose=WHOSE[side])
+                yield Problem(rule, cause=term, term=term, fix=source_of(side), value=party.legal_id, whose=WHOSE[side])

@@ -13,7 +13,7 @@ from invoiceapp.domain.tax import VatCategory
 from invoiceapp.formats.validation.codelists import codes
 
 from .checks import Problem, both, is_blank, rules, twin
-from .identifiers import endpoints, form_rule, has_endpoint
+from .identifiers import endpoints, form_rule, has_endpoint, source_of
 from .parties import SIDES, WHOSE, countries
 from .references import is_reversed
 from .totals import allowance_sum, line_sum, vat_sum
@@ -47,7 +47,7 @@ def endpoint_forms(invoice: Invoice) -> Iterator[Problem]:
     """Addresses are Danish, and of their scheme's form."""
     for whose, endpoint, term, fix in endpoints(invoice):
         if endpoint.scheme not in _SCHEMES:
-            yield Problem("F-LIB179", cause=term, term=term, fix=fix, value=str(endpoint), whose=whose)
+            yield Problem("F-LIB179", cause=term, term=term, value=str(endpoint), whose=whose)
             continue
         rule = form_rule(endpoint)
         if rule is not None:
@@ -71,7 +71,7 @@ def blank_numbers(invoice: Invoice) -> Iterator[Problem]:
         if party.vat_id and is_blank(party.vat_id):
             yield Problem("F-LIB193", cause=side, term=vat_term, fix=f"{group}.vatNumber", whose=WHOSE[side])
         if party.legal_scheme != CVR and party.legal_id and is_blank(party.legal_id):
-            yield Problem("F-LIB187", cause=side, term=legal_term, fix=f"{group}.vatNumber", whose=WHOSE[side])
+            yield Problem("F-LIB187", cause=side, term=legal_term, fix=source_of(side), whose=WHOSE[side])
 
 
 @rules("F-LIB190", "F-LIB196")
@@ -80,8 +80,9 @@ def danish_numbers(invoice: Invoice) -> Iterator[Problem]:
     for side, group, legal_term, vat_term, _ in SIDES:
         party = getattr(invoice, side)
         if party.legal_scheme == CVR and party.legal_id and not re.fullmatch(r"[0-9]{8}", party.legal_id):
-            fix = "source.organization" if side == "seller" else "source.contact"
-            yield Problem("F-LIB190", cause=side, term=legal_term, fix=fix, value=party.legal_id, whose=WHOSE[side])
+            yield Problem(
+                "F-LIB190", cause=side, term=legal_term, fix=source_of(side), value=party.legal_id, whose=WHOSE[side]
+            )
         vat_id = party.vat_id or ""
         if vat_id.startswith("DK") and not re.fullmatch(r"DK[0-9]{8}", vat_id):
             yield Problem(
@@ -105,7 +106,8 @@ def other_numbers(invoice: Invoice) -> Iterator[Problem]:
         for found in party.identifiers:
             rule = {CVR: "F-LIB184", GLN: "F-LIB185", P_NUMBER: "F-LIB287"}.get(found.scheme)
             if rule is not None and form_rule(found) is not None:
-                yield Problem(rule, cause=side, term=term, fix=f"{group}.gln", value=found.value, whose=WHOSE[side])
+                fix = f"{group}.gln" if found.scheme == GLN else source_of(side)
+                yield Problem(rule, cause=side, term=term, fix=fix, value=found.value, whose=WHOSE[side])
 
 
 @rules("F-LIB301")

@@ -74,7 +74,7 @@ def numbers(invoice: Invoice) -> Iterator[Problem]:
         return
     if is_blank(invoice.seller.vat_id):
         for category in sorted(categories):
-            yield Problem(f"{FAMILIES[category]}-02", cause="seller")
+            yield Problem(f"{FAMILIES[category]}-02", cause="seller", fix="supplier.vatNumber")
     yield from _buyers_number(invoice, categories)
 
 
