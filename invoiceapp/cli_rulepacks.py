@@ -17,6 +17,7 @@ from invoiceapp.cli_output import plain_errors, print_json
 from invoiceapp.formats.validation.installer import Outcome, Request
 from invoiceapp.formats.validation.packs import PACKS
 from invoiceapp.services.configuration import rulepacks, shadow
+from invoiceapp.services.export.validators import today
 
 rulepacks_group = AppGroup("rulepacks", help="The official rules of Peppol and OIOUBL.")
 
@@ -56,7 +57,7 @@ def rulepacks_add(
     click.echo(f"{edition.pack} {edition.version} {verb}, valid from {edition.valid_from or 'ever'}{end}")
     if added.stopped_by:
         rules = ", ".join(added.stopped_by)
-        is_coming = edition.valid_from is not None and edition.valid_from > rulepacks.today()
+        is_coming = edition.valid_from is not None and edition.valid_from > today()
         advice = "Before it takes effect, run:" if is_coming else "See whose documents it stops:"
         click.echo(f"  Warning: it stops our sample document ({rules}). {advice}", err=True)
         click.echo(f"    flask rulepacks shadow {edition.pack} {edition.version}", err=True)

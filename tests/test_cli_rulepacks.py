@@ -115,3 +115,27 @@ def test_a_trial_without_documents_says_so(run_on_database: Run, release: Path):
     found = json.loads(run_on_database("shadow", "peppol", "2026.5", "--json").stdout)
     assert (found["documents"], found["rules"], found["passing"]) == (0, [], [])
     assert run_on_database("shadow", "peppol", "2031.1").exit_code == 1
+
+
+def test_an_empty_or_impossible_rules_dir_is_told(run: Run, tmp_path: Path):
+    for command in ("verify", "list"):
+        assert (run(command).exit_code, "no editions installed" in run(command).stdout) == (0, True)
+    place = tmp_path / "instance" / "rules"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("x")
+    for command in ("verify", "list"):
+        assert (run(command).exit_code, "is not a folder" in run(command).stderr) == (1, True)
+
+
+@pytest.mark.parametrize(("start", "advice"), [("2020-01-01", "See whose"), ("2999-01-01", "Before it takes effect")])
+def test_only_a_coming_edition_can_still_be_tried_before_it_takes_effect(
+    run: Run, tmp_path: Path, start: str, advice: str
+):
+    source = folder(tmp_path / "1.17.2", OIOUBL, content=sheet("NEW", "true()"))
+    assert advice in run("add", source, "--valid-from", start).stderr
+
+
+def test_an_end_is_taken_away_again(run: Run, release: Path):
+    run("add", release, "--valid-to", "2999-01-01")
+    assert run("add", release, "--valid-to", "2999-01-01", "--no-end").exit_code == 2
+    assert "to 2999" not in run("add", release, "--no-end").stdout

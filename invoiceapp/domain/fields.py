@@ -128,7 +128,7 @@ def _iban(raw: str) -> str:
     if not is_valid_iban(bare):
         raise FieldInvalid(
             Text(
-                "IBAN-nummeret har en forkert form eller et forkert kontrolciffer.",
+                "IBAN-nummeret er skrevet forkert, eller kontrolcifrene passer ikke.",
                 "The IBAN has a wrong form or wrong check digits.",
             )
         )

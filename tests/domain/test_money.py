@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invoiceapp.domain.money import danish, divide, fixed2, multiply, plain, round2, to_decimal, total
+from invoiceapp.domain.money import danish, danish_digits, divide, fixed2, multiply, plain, round2, to_decimal, total
 
 amounts = st.decimals(min_value=-(10**15), max_value=10**15, places=8)
 
@@ -108,10 +108,25 @@ def test_plain_keeps_the_value(value):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("1234.5", "1.234,50"), ("-1234567.895", "-1.234.567,90"), ("0", "0,00"), ("-0.001", "-0,00")],
-)
+    [("1234.5", "1.234,50"), ("-1234567.895", "-1.234.567,90"), ("0", "0,00"), ("-0.001", "0,00"), ("-0", "0,00"),
+     ("-0.005", "-0,01")],
+)  # fmt: skip
 def test_danish_writes_points_and_a_comma(value, text):
-    assert danish(Decimal(value)).removeprefix("-") == text.removeprefix("-")
+    assert danish(Decimal(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "text"),
+    [("0.0045", 2, "0,0045"), ("1234.50", 2, "1.234,50"), ("1234.50", 0, "1.234,5"), ("1E+4", 0, "10.000"), ("25.0", 0, "25"),
+     ("-0.5", 0, "-0,5"), ("-0.00", 0, "0"), ("-0.00", 2, "0,00"), ("450", 2, "450,00")],
+)  # fmt: skip
+def test_danish_digits_keeps_every_decimal(value, least, text):
+    assert danish_digits(Decimal(value), least) == text
+
+
+@given(amounts)
+def test_danish_digits_keeps_the_value(value):
+    assert Decimal(danish_digits(value).replace(".", "").replace(",", ".")) == value
 
 
 @pytest.mark.parametrize(

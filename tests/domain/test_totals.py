@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -8,7 +9,15 @@ from hypothesis import strategies as st
 
 from invoiceapp.domain.invoice import AllowanceCharge, Item, Line
 from invoiceapp.domain.tax import VatCategory, VatClass
-from invoiceapp.domain.totals import BookedTotals, document_totals, reconcile, spread_cents, vat_amount, vat_breakdown
+from invoiceapp.domain.totals import (
+    BookedTotals,
+    document_totals,
+    net_price,
+    reconcile,
+    spread_cents,
+    vat_amount,
+    vat_breakdown,
+)
 
 CENT = Decimal("0.01")
 STANDARD = VatClass(VatCategory.STANDARD, Decimal(25))
@@ -159,3 +168,27 @@ def test_totals_without_a_fixed_payable_amount_have_no_rounding():
     lines = [line("100")]
     totals = document_totals(lines, vat_breakdown(lines))
     assert (totals.payable, totals.rounding) == (125, 0)
+
+
+quantities = st.decimals("0.001", 10**8, places=3).filter(bool)
+
+
+@given(quantities, st.sampled_from([1, -1]), st.decimals("0.00", 10**6, places=2), st.sampled_from(["1", "100", "0.5"]))
+def test_the_net_price_gives_the_line_amount_back(quantity, sign, net, base):
+    allowance = AllowanceCharge(False, Decimal(10), "Rabat")
+    found = replace(
+        line(sign * net), quantity=sign * quantity, base_quantity=Decimal(base), allowances_charges=(allowance,)
+    )
+    price = net_price(found)
+    assert price >= 0
+    assert abs(price * found.quantity / found.base_quantity - found.net_amount) < Decimal("0.005")
+
+
+def test_without_allowances_the_net_price_is_the_price():
+    assert net_price(replace(line("10"), quantity=Decimal(3), price=Decimal("3.333"))) == Decimal("3.333")
+
+
+def test_a_quantity_of_zero_leaves_the_price():
+    allowance = AllowanceCharge(True, Decimal(10), "Gebyr")
+    found = replace(line("10"), quantity=Decimal(0), price=Decimal(7), allowances_charges=(allowance,))
+    assert net_price(found) == 7

@@ -17,7 +17,7 @@ from invoiceapp.htmx import render_page_or_fragment
 from invoiceapp.languages import LANGUAGES, say
 from invoiceapp.models import Adaptor, db
 from invoiceapp.services.configuration import gateways, rules
-from invoiceapp.services.export import queries, runs
+from invoiceapp.services.export import problems, queries, runs
 from invoiceapp.services.people import access, preferences
 
 from . import nav  # noqa: F401 - importing binds the menu
@@ -73,7 +73,7 @@ def _problems(adaptor: Adaptor) -> list[dict[str, Any]]:
             if problem.count == 1
             else url_for(".dashboard", status=problem.group, adaptor=request.args.get("adaptor")),
         }
-        for problem in queries.problems(adaptor.id)
+        for problem in problems.of_adaptor(adaptor.id)
     ]
 
 

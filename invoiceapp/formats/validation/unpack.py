@@ -17,8 +17,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from invoiceapp.domain.findings import Text
 
@@ -158,7 +159,7 @@ class _Zip:
 
 
 @contextmanager
-def _opened_file(path: Path) -> Iterator[BinaryIO]:
+def _opened_file(path: Path) -> Iterator[BufferedReader]:
     try:
         with path.open("rb") as file:
             yield file

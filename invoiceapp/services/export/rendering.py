@@ -9,8 +9,9 @@ from typing import Any
 
 from invoiceapp.domain.findings import Finding, Severity, Text, Turn, fatal, has_fatal
 from invoiceapp.domain.invoice import Attachment, DocumentType, Invoice
-from invoiceapp.domain.settings import Settings
+from invoiceapp.domain.settings import GROUPS, Settings, fields_of
 from invoiceapp.formats.base import Format, Interchange, OptionsInvalid, Parameters
+from invoiceapp.formats.base import registry as formats
 from invoiceapp.formats.validation import book, catalogue
 from invoiceapp.formats.validation.validator import Report, Validator
 from invoiceapp.gateways.base import safe_filename
@@ -139,11 +140,31 @@ def filename(invoice: Invoice, fmt: Format) -> str:
     return f"{safe_filename(f'{kind}-{invoice.number}', 100)}.{fmt.extension}"
 
 
+_VAT = Text("Momskategorier", "VAT categories")
+
+
+def _label(name: str) -> Text:
+    """What the forms call a setting; its own name where this installation has no such field."""
+    group, _, field = name.rpartition(".")
+    if name == "vat" or name.startswith("vat."):
+        return _VAT
+    if group in GROUPS:
+        declared = fields_of(group)
+    else:
+        known = formats().get(group.removeprefix("formats."))
+        declared = known.options if known else ()
+    return next((one.label for one in declared if one.name == field), Text(name, name))
+
+
 def broken_settings(errors: Mapping[str, Text]) -> list[Finding]:
     """Findings for stored settings that cannot be used (any more)."""
     return [
         fatal(
-            "IA-SETTING", f"Indstillingen {name}: {text.da}", f"The setting {name}: {text.en}", turn=Turn.HERE, fix=name
+            "IA-SETTING",
+            f"Indstillingen »{_label(name).da}«: {text.da}",
+            f"The setting “{_label(name).en}”: {text.en}",
+            turn=Turn.HERE,
+            fix=name,
         )
         for name, text in errors.items()
     ]

@@ -13,9 +13,10 @@ from lxml import etree
 from pypdf import PdfReader, PdfWriter
 
 from invoiceapp.domain.invoice import DocumentType, Item
-from invoiceapp.formats.base import Unreadable
+from invoiceapp.formats.base import Format, Unreadable
 from invoiceapp.formats.facturx import FORMATS, hybrid
 from invoiceapp.formats.pdf import FORMATS as PDF_FORMATS
+from invoiceapp.formats.pdf.writer import MOST_LINES
 
 CII, FACTURX = FORMATS
 (PLAIN,) = PDF_FORMATS
@@ -72,6 +73,20 @@ def test_the_pages_say_what_the_xml_says(invoice):
     text = text_of(FACTURX.write(invoice))
     for part in ("Faktura 2042", "Skolen", "1.229,16", "0040 0440116243"):
         assert part in text, part
+
+
+def test_no_more_lines_are_taken_than_the_page_shows(make_invoice, invoice):
+    def found(fmt: Format, count: int) -> list[str]:
+        lines = tuple(replace(invoice.lines[0], id=str(n)) for n in range(count))
+        return [item.text.en for item in fmt.check(make_invoice(lines=lines)) if item.rule == "IA-TOO-MANY-LINES"]
+
+    assert found(FACTURX, MOST_LINES) == []
+    (told,) = found(FACTURX, MOST_LINES + 1)
+    assert f"{MOST_LINES + 1} lines" in told
+    assert f"at most {MOST_LINES}" in told
+    assert found(CII, MOST_LINES + 1) == found(CII, 2_000) == []
+    assert ["at most 2000" in text for text in found(CII, 2_001)] == [True]
+    assert ["at most 2000" in text for text in found(CII, 5_001)] == [True]
 
 
 def test_the_same_invoice_gives_the_same_bytes_without_the_clock(invoice):

@@ -84,7 +84,8 @@ def test_every_field_to_mend_exists():
     fixes = {
         (entry.rule, fix)
         for entry in ENTRIES.values()
-        for fix in (entry.fix_at("customer"), entry.fix_at("supplier"))
+        for template in (entry.fix or "", *entry.fixes.values())
+        for fix in (template.replace("{party}", "customer"), template.replace("{party}", "supplier"))
         if fix
     }
     assert {(rule, fix) for rule, fix in fixes if fix not in FIXES and not fix.startswith("gateway.")} == set()
@@ -120,6 +121,8 @@ def test_every_xpath_can_be_evaluated_anywhere():
     for entry in ENTRIES.values():
         values = book.values_at(place, entry.values)
         assert set(values) == set(entry.values), entry.rule
+        for where in entry.fixes:
+            assert book._is_at(place, where) in (True, False), entry.rule
 
 
 def test_every_place_of_an_official_rule_has_a_value_from_somewhere():
@@ -153,6 +156,9 @@ def said(monkeypatch: pytest.MonkeyPatch, template: str, **values: book.Value) -
         ("The code »{value}« is wrong.", {"value": ""}, "The code is wrong."),
         ("The code “{value}” is wrong.", {}, "The code is wrong."),
         ("The code ({value}) is wrong.", {"value": None}, "The code is wrong."),
+        ("The code (»{value}«) is wrong.", {}, "The code is wrong."),
+        ("The code (“{value}”) is wrong.", {}, "The code is wrong."),
+        ("The code (“{value}”) is wrong.", {"value": "X"}, "The code (“X”) is wrong."),
         ("It has two[, not {n}].", {"n": "3"}, "It has two, not 3."),
         ("It has two[, not {n}].", {}, "It has two."),
         ("From[ {a}][ to {b}] it goes.", {"b": "X"}, "From to X it goes."),
@@ -266,6 +272,41 @@ def test_the_field_to_mend_belongs_to_the_party_that_the_rule_complains_of(party
     found = book.explain("F-LIB034", Severity.FATAL, "x", "/x", root[0][0])
     assert found.fix == fix
     assert f"Gaden mangler i {whose} adresse." in found.text.da
+
+
+PARTY = "<cac:Party>{}</cac:Party>"
+NUMBER = "<cac:PartyTaxScheme><cbc:CompanyID>DK1</cbc:CompanyID></cac:PartyTaxScheme>"
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "fix"),
+    [
+        ("BR-CL-14", "AccountingSupplierParty/cac:Country", "source.organization"),
+        ("BR-CL-14", "AccountingCustomerParty/cac:Country", "customer.country"),
+        ("BR-CL-14", "Delivery/cac:Country", "customer.deliveryCountry"),
+        ("F-LIB301", "AccountingSupplierParty/cac:Country", "source.organization"),
+        ("PEPPOL-COMMON-R040", "AccountingCustomerParty/cbc:EndpointID", "customer.endpoint"),
+        ("PEPPOL-COMMON-R040", "AccountingSupplierParty/cbc:ID", "supplier.gln"),
+        ("PEPPOL-COMMON-R042", "AccountingSupplierParty/cbc:EndpointID", "supplier.endpoint"),
+        ("PEPPOL-COMMON-R042", "AccountingSupplierParty/cbc:CompanyID", "source.organization"),
+        ("PEPPOL-COMMON-R042", "AccountingCustomerParty/cbc:CompanyID", "source.contact"),
+        ("F-LIB184", "AccountingSupplierParty/cac:PartyLegalEntity", "source.organization"),
+        ("F-LIB187", "AccountingCustomerParty/cac:PartyLegalEntity", "source.contact"),
+        ("F-LIB022", "AccountingCustomerParty/cac:Party", "customer.name"),
+        ("F-LIB179", "AccountingSupplierParty/cac:Party", "customer.format"),
+    ],
+)
+def test_the_field_to_mend_follows_the_place(rule, path, fix):
+    outer, inner = path.split("/")
+    place = etree.fromstring(UBL.format(f"<cac:{outer}><{inner}/></cac:{outer}>"))[0][0]
+    assert book.explain(rule, Severity.FATAL, "x", "/x", place).fix == fix
+
+
+@pytest.mark.parametrize("rule", ["BR-AE-02", "BR-IC-02", "BR-IC-04"])
+@pytest.mark.parametrize(("number", "fix"), [("", "supplier.vatNumber"), (NUMBER, "customer.vatNumber")])
+def test_of_two_parties_the_one_without_a_number_is_named(rule, number, fix):
+    supplier = f"<cac:AccountingSupplierParty>{PARTY.format(number)}</cac:AccountingSupplierParty>"
+    assert book.explain(rule, Severity.FATAL, "x", "/x", etree.fromstring(UBL.format(supplier))).fix == fix
 
 
 def test_an_unknown_rule_speaks_its_own_words_in_full():

@@ -136,6 +136,28 @@ def test_a_text_names_the_values_and_whose_they_are():
     assert (finding.term, finding.fix) == ("BT-49", "customer.endpoint")
 
 
+def test_of_two_vat_numbers_the_missing_one_is_to_be_mended(found):
+    fixes = {(f.rule, f.term, f.fix) for _, f in found if f.rule in ("BR-AE-02", "BR-IC-02")}
+    assert fixes == {
+        (rule, term, fix)
+        for rule in ("BR-AE-02", "BR-IC-02")
+        for term, fix in (("BT-31", "supplier.vatNumber"), ("BT-48", "customer.vatNumber"))
+    }
+
+
+def test_a_format_that_cannot_carry_the_document_is_to_be_changed(found):
+    fixes = {(f.fix, f.turn.value) for _, f in found if f.rule in ("F-INV016", "F-CRN011", "F-LIB179")}
+    assert fixes == {("customer.format", "here")}
+
+
+def test_blank_fields_and_wrong_characters_are_told_with_field_and_line():
+    blank = check_peppol(line(item=replace(build().lines[0].item, description=" "))(build()))[0]
+    assert blank.text.da.startswith("Et felt (varens beskrivelse) på linje 1 er tomt")
+    wrong = check_peppol(replace(build(), note="a\x01b"))[0]
+    assert "(noten) har tegn, som ikke kan stå i en e-faktura" in wrong.text.da
+    assert "(the note) has characters" in wrong.text.en
+
+
 def test_amounts_stand_as_each_language_writes_them():
     (finding,) = check_peppol(line(net_amount=Decimal("1234.50"))(build()))[-1:]
     assert finding.rule == "PEPPOL-EN16931-R120"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import stat
+import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -53,10 +55,13 @@ def refused(add: Add, rules_dir: Path) -> Refused:
     """``refused(path, **options)``: the reason in English; nothing was installed or left lying about."""
 
     def check(path: Path, **options: Any) -> str:
-        before = sorted(rules_dir.rglob("*")) if rules_dir.exists() else []
+        def there() -> list[Path]:
+            return sorted(item for item in rules_dir.rglob("*") if item.name != installer.LOCK)
+
+        before = there()
         with pytest.raises(PackRefused) as caught:
             add(path, **options)
-        assert (sorted(rules_dir.rglob("*")) if rules_dir.exists() else []) == before
+        assert there() == before
         assert caught.value.text.da
         return caught.value.text.en
 
@@ -85,7 +90,7 @@ def test_an_official_oioubl_zip_is_installed_with_its_version_and_manifest(add: 
     assert manifest["files"] == {f"{name}.xslt": packs.sha256_of(sheet(name)) for name in OIOUBL}
     assert (manifest["validFrom"], manifest["validTo"]) == ("2026-05-18", None)
     assert manifest["addedAt"] == "2026-11-22T10:30:00+00:00"
-    assert not list(rules_dir.glob(".*"))
+    assert [path.name for path in rules_dir.glob(".*")] == [installer.LOCK]
 
 
 @pytest.mark.usefixtures("untried")
@@ -198,34 +203,26 @@ def test_a_zip_bomb_is_refused(refused: Refused, tmp_path: Path, monkeypatch: py
         (sheet(test="doc(concat('/etc', '/passwd'))"), "reads or writes"),
         (sheet(test="doc(: :)('/etc/passwd')"), "/etc/passwd"),
         (sheet(test="unparsed-text('a.txt')"), "reads or writes"),
-        (sheet(head="<xsl:import href='../x.xsl'/>"), "../x.xsl"),
+        (sheet(head="<xsl:import href='../x.xsl'/>"), "“import”"),
         (sheet(head="<xsl:template name='w'><xsl:result-document href='/tmp/x'/></xsl:template>"), "result-document"),
         (sheet(head="<xsl:template name='w' expand-text='yes'>{doc('/etc/passwd')}</xsl:template>"), "expand-text"),
+        (sheet(head="<xsl:template name='w' _expand-text='yes'>{doc('/etc/passwd')}</xsl:template>"), "_expand-text"),
+        (sheet(head="<xsl:variable name='w' _select='doc(&quot;/x&quot;)'/>"), "_select"),
+        (sheet(head="<xsl:import _href='/x.xsl'/>"), "import"),
+        (sheet(head="<xsl:include href='x.xsl'/>"), "include"),
+        (sheet(test="doc(: (: :) :)('/etc/passwd')"), "/etc/passwd"),
+        (sheet(test="doc (: (: :) :) ('/etc/passwd')"), "reads or writes"),
+        (sheet(test="'(:' = doc('/x') or ':)' = ''"), "reads or writes"),
+        (sheet(test="function-lookup(xs:QName('fn:doc'), 1)"), "function-lookup"),
+        (sheet(head="<xsl:variable name='w' xml:base='/etc/' select='1'/>"), "base"),
+        (sheet(head="<xsl:template name='w'><xsl:merge-source for-each-source='1'/></xsl:template>"), "merge-source"),
+        (sheet(head="<xsl:use-package name='x'/>"), "use-package"),
     ],
 )  # fmt: skip
 def test_a_sheet_that_would_read_or_write_elsewhere_is_refused(
     refused: Refused, tmp_path: Path, content: bytes, reason: str
 ):
     assert reason in refused(folder(tmp_path / "2026.5", PEPPOL, content=content))
-
-
-# What sheets bring along
-
-
-def test_what_a_sheet_imports_and_reads_is_installed_with_it(add: Add, tmp_path: Path, make_invoice: Any):
-    source = folder(tmp_path / "2026.5", PEPPOL[:1])
-    (source / "PEPPOL-EN16931-UBL.xslt").write_bytes(sheet("MAIN", head="<xsl:import href='parts/common.xsl'/>"))
-    (source / "parts").mkdir()
-    (source / "parts" / "common.xsl").write_bytes(sheet("PART", "document('codes.xml')/codes/code = 'x'"))
-    (source / "parts" / "codes.xml").write_bytes(b"<codes><code>x</code></codes>")
-    (source / "parts" / "unused.xml").write_bytes(b"<codes/>")
-    added = add(source)
-    assert sorted(added.edition.files or {}) == [
-        "CEN-EN16931-UBL.xslt", "PEPPOL-EN16931-UBL.xslt", "parts/codes.xml", "parts/common.xsl",
-    ]  # fmt: skip
-    assert installer.verify(added.edition) == []
-    (added.edition.folder / "parts" / "codes.xml").unlink()
-    assert installer.verify(added.edition) == ["parts/codes.xml cannot be read: No such file or directory"]
 
 
 # The trial run
@@ -358,7 +355,12 @@ def test_damage_is_found_and_a_damaged_manifest_keeps_an_edition_out_of_use(add:
     with (edition.folder / "PEPPOL-EN16931-UBL.xslt").open("ab") as file:
         file.write(b" ")
     assert installer.verify(edition) == ["PEPPOL-EN16931-UBL.xslt was changed after it was added"]
-    for broken in ("{", "[]", '{"files": 1}', '{"validFrom": 5}'):
+    sound = json.loads((edition.folder / "manifest.json").read_bytes())
+    wrong: list[dict[str, Any]] = [
+        {"source": {"note": 5}}, {"source": {"note": "\ud800"}}, {"source": []}, {"validTo": 5}, {"validTo": ""},
+        {"files": {"../x": "a"}}, {"files": {"/x": "a"}}, {"files": {"x\0": "a"}}, {"files": {"x": 1}}, {"files": {"": "a"}},
+    ]  # fmt: skip
+    for broken in ("{", "[]", "[" * 200_000, *(json.dumps({**sound, **part}) for part in wrong)):
         (edition.folder / "manifest.json").write_text(broken)
         (found,) = packs.installed(rules_dir)
         assert installer.verify(found) == ["manifest.json is damaged"]
@@ -370,6 +372,95 @@ def test_a_removed_edition_is_gone(add: Add, tmp_path: Path, rules_dir: Path):
     installer.remove(add(folder(tmp_path / "2026.5", PEPPOL)).edition)
     assert packs.installed(rules_dir) == []
     assert list((rules_dir / "peppol").iterdir()) == []
+
+
+@pytest.mark.usefixtures("untried")
+def test_merged_dates_are_checked_and_an_end_can_be_taken_away(add: Add, refused: Refused, tmp_path: Path):
+    source = folder(tmp_path / "2026.5", PEPPOL)
+    add(source, valid_from=date(2026, 9, 1), valid_to=date(2026, 12, 1))
+    assert "cannot end on 2026-12-01" in refused(source, valid_from=date(2027, 1, 1))
+    assert "cannot end on 2026-08-20" in refused(source, valid_to=date(2026, 8, 20))
+    assert add(source, valid_from=date(2027, 1, 1), no_end=True).edition.valid_to is None
+
+
+@pytest.mark.usefixtures("untried")
+def test_what_is_installed_can_be_read_by_the_web_process_whatever_the_umask(add: Add, tmp_path: Path, rules_dir: Path):
+    source = folder(tmp_path / "2026.5", PEPPOL)
+    before = os.umask(0o077)
+    try:
+        add(source)
+    finally:
+        os.umask(before)
+    paths = [rules_dir, *(path for path in rules_dir.rglob("*") if path.name != installer.LOCK)]
+    assert {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in paths} == {(True, 0o755), (False, 0o644)}
+
+
+@pytest.mark.usefixtures("untried")
+def test_files_that_went_or_came_by_hand_are_noticed(add: Add, tmp_path: Path, rules_dir: Path):
+    there = add(folder(tmp_path / "2026.5", PEPPOL)).edition.folder
+    (there / "CEN-EN16931-UBL.xslt").unlink()
+    assert packs.in_use(packs.installed(rules_dir), "peppol", TODAY) is None
+    installer.remove(packs.installed(rules_dir)[0])
+    there = add(folder(tmp_path / "b" / "2026.5", PEPPOL[1:])).edition.folder
+    (there / "CEN-EN16931-UBL.xslt").write_bytes(sheet())
+    (found,) = packs.installed(rules_dir)
+    assert (found.is_usable(), found.sheet("CEN-EN16931-UBL")) == (True, None)
+
+
+def test_two_commands_do_not_change_the_rules_at_once(add: Add, tmp_path: Path, rules_dir: Path):
+    with installer._locked(rules_dir), pytest.raises(PackRefused, match="Another command"):
+        add(folder(tmp_path / "2026.5", PEPPOL))
+
+
+@pytest.mark.usefixtures("untried")
+def test_the_last_copy_is_kept_where_it_cannot_be_moved_back(
+    add: Add, tmp_path: Path, rules_dir: Path, monkeypatch: Any
+):
+    add(folder(tmp_path / "a" / "2026.5", PEPPOL))
+    rename = Path.rename
+
+    def fail(self: Path, target: Path) -> Path:
+        if target == rules_dir / "peppol" / "2026.5":
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(PackRefused, match="move it back"):
+        add(folder(tmp_path / "b" / "2026.5", PEPPOL, content=sheet("OTHER")), replace=True)
+    (kept,) = (rules_dir / "peppol").glob(".old-*/2026.5/PEPPOL-EN16931-UBL.xslt")
+    assert kept.read_bytes() == sheet()
+
+
+def test_a_full_disk_names_the_place(refused: Refused, tmp_path: Path, rules_dir: Path, monkeypatch: Any):
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert f"written to {rules_dir}" in refused(folder(tmp_path / "2026.5", PEPPOL))
+
+
+@pytest.mark.parametrize(
+    "error", [lzma.LZMAError("x"), UnicodeDecodeError("utf-8", b"x", 0, 1, "x"), struct.error("x")]
+)
+def test_whatever_is_wrong_with_a_zip_is_told_in_words(
+    refused: Refused, tmp_path: Path, monkeypatch: Any, error: Exception
+):
+    path = jar(tmp_path / "x.jar", "openpeppol", {"2026.5": sheet()}, PEPPOL)
+
+    def corrupt(*args: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", corrupt)
+    assert "cannot be read as a zip file" in refused(path)
+
+
+def test_the_digest_of_a_folder_is_over_its_contents(tmp_path: Path):
+    digests = set()
+    for content in (b"a", b"b"):
+        (tmp_path / "x").write_bytes(content)
+        with unpack.opened(tmp_path) as release:
+            digests.add(release.sha256)
+    assert len(digests) == 2
 
 
 # Which edition judges
@@ -401,6 +492,15 @@ def test_what_comes_is_listed_with_the_next_one_first(tmp_path: Path):
     editions = [edition("2027.5", "2027-08-16", None, there), edition("2026.11", "2027-02-15", None, there)]
     assert [item.version for item in packs.coming(editions, "peppol", TODAY)] == ["2026.11", "2027.5"]
     assert packs.coming(editions, "peppol", date(2028, 1, 1)) == []
+
+
+def test_an_older_edition_that_starts_later_takes_over_only_when_the_newer_ends(tmp_path: Path):
+    there = folder(tmp_path, PEPPOL)
+    older = edition("2025.11", "2027-01-01", None, there)
+    assert packs.coming([older, edition("2026.5", "2026-08-17", None, there)], "peppol", TODAY) == []
+    editions = [older, edition("2026.5", "2026-08-17", "2027-03-31", there)]
+    assert packs.coming(editions, "peppol", TODAY) == [older]
+    assert packs.takes_over(older, editions) == date(2027, 4, 1)
 
 
 def test_versions_are_sorted_as_people_count():

@@ -7,11 +7,11 @@ import pytest
 from support.rulepacks import PEPPOL as PEPPOL_SHEETS
 from support.rulepacks import folder, sheet
 
-from invoiceapp.domain.findings import Finding, Text
+from invoiceapp.domain.findings import Finding, Text, has_fatal
 from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.formats.base import Unreadable
 from invoiceapp.formats.base import registry as formats
-from invoiceapp.formats.validation import installer
+from invoiceapp.formats.validation import catalogue, installer, packs
 from invoiceapp.formats.validation import validator as module
 from invoiceapp.formats.validation.validator import Validator, detect, parse_xml
 
@@ -210,7 +210,11 @@ def test_sheets_are_compiled_once_while_nothing_changes(worker, clock, add, invo
     add("2026.5", date(2026, 8, 17), "A")
     compiled = []
     compile_sheet = Validator._compile
-    monkeypatch.setattr(Validator, "_compile", lambda self, path: compiled.append(path) or compile_sheet(self, path))
+    monkeypatch.setattr(
+        Validator,
+        "_compile",
+        lambda self, found, content: compiled.append(found.path) or compile_sheet(self, found, content),
+    )
     for _ in range(3):
         clock.judge(worker, PEPPOL.write(invoice))
         clock.seconds += 61
@@ -251,4 +255,42 @@ def test_a_pdf_without_an_invoice_in_it_is_told_in_words():
 def test_all_rules_can_be_compiled_beforehand(invoice):
     own = Validator(None)
     own.warm([PEPPOL])
+    assert own.validate(PEPPOL.write(invoice), PEPPOL, DocumentType.INVOICE).findings == ()
+
+
+def test_what_is_recorded_is_the_sheet_that_was_compiled(worker, tmp_path, invoice):
+    there = folder(tmp_path / "rules" / "peppol" / "2026.5", PEPPOL_SHEETS)
+    slot = catalogue.Slot("peppol-ubl", "peppol")
+    worker._refresh(worker.today())
+    worker._rule_sets[slot] = worker._find(slot)
+    later = sheet("LATER", "true()")
+    (there / "PEPPOL-EN16931-UBL.xslt").write_bytes(later)
+    report = worker.validate(PEPPOL.write(invoice), PEPPOL, DocumentType.INVOICE)
+    assert [finding.rule for finding in report.findings] == ["LATER"]
+    assert report.rule_sets[-1].sha256 == packs.sha256_of(later)
+
+
+LOOKED_UP = "function-lookup(QName('http://www.w3.org/2005/xpath-functions', 'unparsed-text'), 1)"
+
+
+@pytest.mark.parametrize("read", ["unparsed-text('{0}')", LOOKED_UP + "('{0}')", "string(doc('{0}'))"])
+def test_a_sheet_in_rules_dir_cannot_read_files_even_if_it_was_put_there_by_hand(worker, tmp_path, invoice, read):
+    secret = tmp_path / "secret.xml"
+    secret.write_text("<a>secret</a>")
+    there = folder(tmp_path / "rules" / "peppol" / "2026.5", PEPPOL_SHEETS)
+    content = sheet("READ", f"contains({read.format(secret.as_uri())}, 'secret')").replace(b'"2.0"', b'"3.0"')
+    (there / "PEPPOL-EN16931-UBL.xslt").write_bytes(content)
+    with pytest.raises(Exception, match=r"secret\.xml"):
+        worker.validate(PEPPOL.write(invoice), PEPPOL, DocumentType.INVOICE)
+
+
+def test_the_bundled_sheet_that_reads_a_code_list_beside_itself_still_does(invoice):
+    own = Validator(None)
+    cii = formats()["cii"]
+    content = cii.write(invoice)
+    assert not has_fatal(own.validate(content, cii, DocumentType.INVOICE).findings)
+    unknown = content.replace(b">DKK</ram:InvoiceCurrencyCode>", b">QQQ</ram:InvoiceCurrencyCode>")
+    assert unknown != content
+    assert has_fatal(own.validate(unknown, cii, DocumentType.INVOICE).findings)
+    # Both kinds of engine live in one process.
     assert own.validate(PEPPOL.write(invoice), PEPPOL, DocumentType.INVOICE).findings == ()

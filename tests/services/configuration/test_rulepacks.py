@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -242,7 +243,7 @@ def test_documents_of_others_are_not_looked_at(make_customer: Make, rendered: Ma
 
 @pytest.mark.usefixtures("strict")
 def test_two_trials_are_not_made_at_once():
-    with shadow._one_at_a_time, pytest.raises(Conflict, match="Another trial"):
+    with shadow._one_at_a_time, pytest.raises(Conflict, match="Another trial is running on this server"):
         shadow.run("peppol", "2027.1")
 
 
@@ -259,3 +260,28 @@ def test_an_edition_that_is_not_there_or_damaged_cannot_be_tried(rules_dir: Path
     folder(rules_dir / "oioubl" / "1.17.2", OIOUBL[:1])
     with pytest.raises(ServiceError, match="damaged"):
         shadow.run("oioubl", "1.17.2")
+
+
+def test_a_rule_that_hangs_is_ended_with_its_process(
+    add: Make, make_customer: Make, rendered: Make, monkeypatch: pytest.MonkeyPatch
+):
+    hang = "<xsl:template name='again'><xsl:call-template name='again'/></xsl:template>"
+    start = b'<xsl:template match="/"><xsl:call-template name="again"/>'
+    add("2027.1", content=sheet(head=hang).replace(b'<xsl:template match="/">', start))
+    rendered(make_customer(), "1001")
+    monkeypatch.setattr(shadow, "_DEADLINE", 6)
+    before = set(multiprocessing.active_children())
+    with pytest.raises(ServiceError, match="not done with the documents in time"):
+        shadow.run("peppol", "2027.1")
+    started = [process for process in multiprocessing.active_children() if process not in before]
+    for process in started:
+        process.join(5)
+    assert not any(process.is_alive() for process in started)
+
+
+def test_days_are_danish_in_danish_and_a_damaged_manifest_is_named(add: Make, rules_dir: Path):
+    add("2026.5", None, "2026-12-01")
+    state = next(state for state in rulepacks.overview() if state.pack.id == "peppol")
+    assert "kun til 01.12.2026" in state.warnings[0].da
+    (rules_dir / "peppol" / "2026.5" / "manifest.json").write_text("[" * 200_000)
+    assert warnings() == "Cannot be used: manifest.json is damaged."

@@ -8,7 +8,7 @@ import pytest
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.models import Adaptor, Attempt, Receipt, Stage, Subscription, db
 from invoiceapp.services.errors import ServiceError
-from invoiceapp.services.export import delivery, events, queries
+from invoiceapp.services.export import delivery, events, problems, queries
 from invoiceapp.services.export.queries import Filter
 
 S = DeliveryState
@@ -84,7 +84,7 @@ def test_lists_stay_inside_their_adaptor(make_customer, make_document, make_deli
     other = Adaptor(subscription_id=subscription.id, name="B", source_kind="billy", settings={})
     db.session.add(other)
     db.session.commit()
-    assert queries.documents_page(other.id, Filter()).rows == [] and queries.problems(other.id) == []
+    assert queries.documents_page(other.id, Filter()).rows == [] and problems.of_adaptor(other.id) == []
     assert set(queries.counts(other.id).values()) == {0} and queries.counts(adaptor.id)["total"] == 1
 
 
@@ -124,7 +124,7 @@ def test_problems_are_grouped_by_cause_the_most_frequent_first(make_customer, ma
         make_delivery(make_document(customer, f"r{number}"), S.REJECTED, error=error)
     make_document(customer, "u", stage=Stage.UNUSABLE, error={"da": "kladde", "en": "draft"})
     make_delivery(make_document(customer, "fine"), S.DELIVERED)
-    found = queries.problems(adaptor.id)
+    found = problems.of_adaptor(adaptor.id)
     assert [(p.rule, p.count, p.turn) for p in found][:2] == [("BR-A", 3, "source"), ("rejected", 2, "receiver")]
     assert {(p.rule, p.count, p.text.da) for p in found[2:]} == {("BR-B", 1, "da BR-B"), ("unusable", 1, "kladde")}
     assert {p.customer_id for p in found} == {customer.id}
@@ -145,7 +145,7 @@ def test_twenty_invoices_with_one_cause_are_one_problem(make_customer, make_docu
             str(1000 + number),
             finding("BR-A", fix="source.invoice", detail=detail),
         )
-    [problem] = queries.problems(adaptor.id)
+    [problem] = problems.of_adaptor(adaptor.id)
     assert (problem.count, problem.rule, problem.fix) == (20, "BR-A", "source.invoice")
     assert problem.numbers == ("1019", "1018", "1017", "1016", "1015")
     assert problem.text.en.startswith("en BR-A line 19:")
@@ -159,10 +159,25 @@ def test_what_one_customer_lacks_is_a_problem_of_that_customer(
     customers = [make_customer("Kommunen"), make_customer("Bageren", source_id="other")]
     for number in range(20):
         blocked(make_document, make_delivery, customers[number % 4 == 0], str(number), finding("BR-A", fix=fix))
-    found = queries.problems(adaptor.id)
+    found = problems.of_adaptor(adaptor.id)
     assert [(p.customer_name, p.count, p.customer_id) for p in found] == [
         ("Kommunen", 15, customers[0].id), ("Bageren", 5, customers[1].id),
     ]  # fmt: skip
+
+
+def test_a_wrong_common_option_is_one_problem_but_a_customers_own_is_that_customers(
+    make_customer, make_document, make_delivery, adaptor, rule_of
+):
+    option = {"formats": {"oioubl-2.1": {"profile": "wrong"}}}
+    adaptor.settings = option
+    for number in range(4):
+        customer = make_customer(f"Kunde {number}", source_id=str(number))
+        document = make_document(customer, str(number))
+        if number == 0:
+            rule_of(document).settings = option
+        make_delivery(document, S.BLOCKED, findings=[finding("IA-SETTING", fix="formats.oioubl-2.1.profile")])
+    found = problems.of_adaptor(adaptor.id)
+    assert [(p.count, p.customer_name) for p in found] == [(3, None), (1, "Kunde 0")]
 
 
 @pytest.mark.parametrize(
@@ -174,14 +189,14 @@ def test_what_the_company_lacks_is_one_problem_whoever_the_customers_are(
     for number in range(20):
         customer = make_customer(f"Kunde {number}", source_id=str(number))
         blocked(make_document, make_delivery, customer, str(number), finding("BR-A", fix=fix))
-    assert [(p.count, p.customer_name) for p in queries.problems(adaptor.id)] == [(20, None)]
+    assert [(p.count, p.customer_name) for p in problems.of_adaptor(adaptor.id)] == [(20, None)]
 
 
 def test_one_rule_with_two_cures_is_two_problems(make_customer, make_document, make_delivery, adaptor):
     customer = make_customer()
     findings = finding("BR-A", fix="customer.name"), finding("BR-A", fix="customer.city")
     blocked(make_document, make_delivery, customer, "1", *findings)
-    assert {p.fix for p in queries.problems(adaptor.id)} == {"customer.name", "customer.city"}
+    assert {p.fix for p in problems.of_adaptor(adaptor.id)} == {"customer.name", "customer.city"}
 
 
 def test_a_document_that_breaks_a_rule_twice_or_at_two_gateways_counts_once(
@@ -191,7 +206,7 @@ def test_a_document_that_breaks_a_rule_twice_or_at_two_gateways_counts_once(
     for _ in range(2):
         findings = [finding("BR-A", detail=" line 1"), finding("BR-A", detail=" line 2")]
         make_delivery(document, S.SUPERSEDED if _ else S.BLOCKED, findings=findings)
-    assert [(p.rule, p.count) for p in queries.problems(adaptor.id)] == [("BR-A", 1)]
+    assert [(p.rule, p.count) for p in problems.of_adaptor(adaptor.id)] == [("BR-A", 1)]
 
 
 def test_rules_that_stand_for_many_faults_are_told_apart_by_their_words(
@@ -200,7 +215,7 @@ def test_rules_that_stand_for_many_faults_are_told_apart_by_their_words(
     customer = make_customer()
     for number, detail in enumerate((" line 1: no date", " line 27: no date", " line 3: no name")):
         blocked(make_document, make_delivery, customer, str(number), finding("XSD", detail=detail))
-    assert [p.count for p in queries.problems(adaptor.id)] == [2, 1]
+    assert [p.count for p in problems.of_adaptor(adaptor.id)] == [2, 1]
 
 
 def test_refusals_that_differ_in_figures_only_are_one_problem(make_customer, make_document, make_delivery, adaptor):
@@ -208,7 +223,7 @@ def test_refusals_that_differ_in_figures_only_are_one_problem(make_customer, mak
     for number, reason in enumerate(("552 4.2.2 full after 12 s", "552 4.2.2 full after 7 s", "unknown user")):
         error = {"da": reason, "en": reason, "class": "Rejected", "detail": ""}
         make_delivery(make_document(customer, str(number)), S.REJECTED, error=error)
-    assert [(p.rule, p.count, p.turn) for p in queries.problems(adaptor.id)] == [
+    assert [(p.rule, p.count, p.turn) for p in problems.of_adaptor(adaptor.id)] == [
         ("rejected", 2, "receiver"), ("rejected", 1, "receiver"),
     ]  # fmt: skip
 
@@ -217,7 +232,7 @@ def test_a_blocked_document_that_waits_for_conversion_is_no_problem_now(
     make_customer, make_document, make_delivery, adaptor
 ):
     make_delivery(make_document(make_customer(), stage=Stage.QUEUED), S.BLOCKED, findings=[finding("BR-A")])
-    assert queries.problems(adaptor.id) == []
+    assert problems.of_adaptor(adaptor.id) == []
 
 
 def test_deliveries_as_json_have_the_keys_that_scripts_rely_on(ready, partner):

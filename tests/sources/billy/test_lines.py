@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from invoiceapp.domain.findings import Finding
 from invoiceapp.domain.invoice import Classification, Item, Line
@@ -74,6 +76,22 @@ def test_discounts_of_inclusive_prices_have_no_percentage(line):
     (allowance,) = priced(line, INCLUSIVE).allowances_charges
     assert (allowance.percent, allowance.base) == (None, None)
     assert allowance.amount > 0
+
+
+@pytest.mark.parametrize("line", [raw("1", "10.03", "cash", "0.01"), raw("1", "10.03", "percent", "0.1")])
+def test_a_discount_of_nothing_without_vat_is_left_out(line):
+    result = priced(line, INCLUSIVE)
+    assert result.allowances_charges == ()
+    assert abs(result.price * result.quantity - result.net_amount) <= Decimal("0.02")
+
+
+@given(
+    st.decimals("0.001", 500, places=3), st.decimals("0.0001", 5000, places=4), st.decimals("0.01", 2, places=2),
+    st.sampled_from(["percent", "cash"]), st.booleans(),
+)  # fmt: skip
+def test_no_discount_is_zero_or_negative(quantity, price, value, mode, inclusive):
+    result = priced(raw(str(quantity), str(price), mode, str(value)), Reading(inclusive))
+    assert all(item.amount > 0 for item in result.allowances_charges)
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,43 @@ def test_both_sums_are_told_where_they_do_not_meet(hard_case):
     assert finding.fix == "source.invoice"
 
 
+def one_line(bundle: Bundle, price: str, rate: str, mode: str, net: str, vat: str) -> Bundle:
+    """A bundle that is one line of one rate, with a header of its own."""
+    line = bundle["invoice"]["lines"][0] | {
+        "quantity": 1, "unitPrice": Decimal(price), "discountMode": None, "discountValue": None
+    }  # fmt: skip
+    record = next(item for item in bundle["taxRates"] if item["id"] == line["taxRateId"])
+    record["rate"] = Decimal(rate)
+    bundle["invoice"] |= {"taxMode": mode, "amount": Decimal(net), "tax": Decimal(vat), "lines": [line]}
+    return bundle
+
+
+@pytest.mark.parametrize(
+    ("price", "rate", "mode", "net", "vat", "told"),
+    [
+        ("1250", "0.25", "incl", "1000", "250", []),
+        ("1250", "0.12", "incl", "1000", "250", ["IA-TOTAL:fatal"]),
+        ("1250", "0", "incl", "1000", "250", ["IA-TOTAL:fatal", GUESSED]),
+        ("1000", "0.25", "excl", "1010", "240", ["IA-TOTAL:fatal"]),
+        ("1000", "0.25", "excl", "1000", "250.99", []),  # BR-S-09 tolerates it, so the booked VAT is told
+        ("1000", "0.25", "excl", "1000.30", "250", ["IA-ROUNDING:info"]),
+        ("1000", "0", "excl", "999.80", "0.20", ["IA-TOTAL:fatal", GUESSED]),  # no rounding amount would show it
+        ("1000", "0", "excl", "1000", "0.20", ["IA-ROUNDING:info", GUESSED]),
+    ],
+)  # fmt: skip
+def test_net_and_vat_are_the_booked_ones_or_the_document_stops(hard_case, price, rate, mode, net, vat, told):
+    result = convert(one_line(hard_case("late_fee"), price, rate, mode, net, vat), Settings())
+    assert sorted(rules(result)) == told
+
+
+def test_a_changed_tax_rate_is_told_with_both_divisions(hard_case):
+    bundle = one_line(hard_case("late_fee"), "1250", "0.12", "incl", "1000", "250")
+    (finding,) = convert(bundle, Settings()).findings
+    assert "1.116,07 + moms 133,93" in finding.text.da
+    assert "1.000,00 + moms 250,00" in finding.text.da
+    assert "VAT rates" in finding.text.en
+
+
 def test_a_higher_limit_shows_the_difference_as_rounding(hard_case):
     result = convert(hard_case("unreconciled_total"), settings_from({"general": {"roundingLimit": "20"}}))
     assert result.invoice is not None
@@ -387,3 +424,20 @@ def test_books_kept_by_billys_rules_always_convert_to_the_booked_gross(bundle):
     gross = header["amount"] + header["tax"]
     negative_invoice = header["type"] == "invoice" and gross < 0
     assert (result.invoice.type is DocumentType.CREDIT_NOTE) == (header["type"] == "creditNote" or negative_invoice)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(bundles(), st.decimals(-20, 20, places=2), st.decimals(-20, 20, places=2))
+def test_a_header_that_the_lines_do_not_give_is_never_passed_over(bundle, net_off, vat_off):
+    header = bundle["invoice"]
+    header["amount"] += net_off
+    header["tax"] += vat_off
+    result = convert(bundle, Settings())
+    if result.invoice is None:
+        assert "IA-TOTAL:fatal" in rules(result)
+        return
+    sign = -1 if header["amount"] + header["tax"] < 0 else 1
+    net_apart = result.invoice.totals.net - sign * header["amount"]
+    vat_apart = result.invoice.totals.vat - sign * header["tax"]
+    assert max(abs(net_apart), abs(vat_apart)) <= Decimal("0.50")
+    assert ("IA-ROUNDING:info" in rules(result)) == (net_apart != 0 or vat_apart != 0)

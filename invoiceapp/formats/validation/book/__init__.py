@@ -36,7 +36,7 @@ Value = Text | str | Decimal | int | None
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _OPTIONAL = re.compile(r"\[([^\[\]]*\{\w+\}[^\[\]]*)\]")
-_ENCLOSED = re.compile(r" ?(?:\(?(?:»\{\w+\}«|“\{\w+\}”)\)?|\(\{\w+\}\))")
+_ENCLOSED = re.compile(r" ?(?:\(»\{\w+\}«\)|\(“\{\w+\}”\)|»\{\w+\}«|“\{\w+\}”|\(\{\w+\}\))")
 #: A preposition whose object would be missing.
 _ORPHANED = re.compile(r" (?:på|af|of|for) \{(\w+)\}")
 _LONGEST_VALUE = 80

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import AllowanceCharge, Invoice, Line
 from invoiceapp.domain.parties import Address, Party
 
@@ -12,6 +13,75 @@ from .checks import Problem, is_blank, rules
 
 #: XML 1.0 section 2.2.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+#: How the texts call the fields.
+_NAMES = {
+    "BT-1": Text("dokumentets nummer", "the document's number"),
+    "BT-10": Text("personreferencen", "the buyer reference"),
+    "BT-11": Text("projektnummeret", "the project number"),
+    "BT-12": Text("kontraktnummeret", "the contract number"),
+    "BT-13": Text("ordrenummeret", "the order number"),
+    "BT-14": Text("salgsordrens nummer", "the sales order's number"),
+    "BT-16": Text("følgesedlens nummer", "the delivery note's number"),
+    "BT-19": Text("kontostrengen", "the accounting cost"),
+    "BT-20": Text("betalingsbetingelserne", "the payment terms"),
+    "BT-22": Text("noten", "the note"),
+    "BT-25": Text("nummeret på den tidligere faktura", "the earlier invoice's number"),
+    "BT-27": Text("jeres navn", "your name"),
+    "BT-28": Text("jeres firmanavn", "your trading name"),
+    "BT-30": Text("jeres registreringsnummer", "your registration number"),
+    "BT-31": Text("jeres momsnummer", "your VAT number"),
+    "BT-33": Text("selskabsoplysningerne", "the company form and capital"),
+    "BT-35": Text("jeres gade", "your street"),
+    "BT-36": Text("jeres anden adresselinje", "your second address line"),
+    "BT-37": Text("jeres by", "your city"),
+    "BT-38": Text("jeres postnummer", "your postal code"),
+    "BT-41": Text("jeres kontaktperson", "your contact person"),
+    "BT-42": Text("jeres telefonnummer", "your telephone number"),
+    "BT-43": Text("jeres e-mailadresse", "your e-mail address"),
+    "BT-44": Text("kundens navn", "the customer's name"),
+    "BT-45": Text("kundens firmanavn", "the customer's trading name"),
+    "BT-47": Text("kundens registreringsnummer", "the customer's registration number"),
+    "BT-48": Text("kundens momsnummer", "the customer's VAT number"),
+    "BT-50": Text("kundens gade", "the customer's street"),
+    "BT-51": Text("kundens anden adresselinje", "the customer's second address line"),
+    "BT-52": Text("kundens by", "the customer's city"),
+    "BT-53": Text("kundens postnummer", "the customer's postal code"),
+    "BT-56": Text("kundens kontaktperson", "the customer's contact person"),
+    "BT-57": Text("kundens telefonnummer", "the customer's telephone number"),
+    "BT-58": Text("kundens e-mailadresse", "the customer's e-mail address"),
+    "BT-59": Text("betalingsmodtagerens navn", "the payee's name"),
+    "BT-61": Text("betalingsmodtagerens CVR-nummer", "the payee's CVR number"),
+    "BT-70": Text("leveringsstedets navn", "the name of the place of delivery"),
+    "BT-71": Text("leveringsstedets nummer", "the number of the place of delivery"),
+    "BT-75": Text("leveringsstedets gade", "the street of the place of delivery"),
+    "BT-76": Text("leveringsstedets anden adresselinje", "the second address line of the place of delivery"),
+    "BT-77": Text("leveringsstedets by", "the city of the place of delivery"),
+    "BT-78": Text("leveringsstedets postnummer", "the postal code of the place of delivery"),
+    "BT-83": Text("betalingsreferencen", "the payment reference"),
+    "BT-84": Text("kontonummeret", "the account number"),
+    "BT-85": Text("kontoens navn", "the account's name"),
+    "BT-86": Text("registreringsnummeret til kontoen", "the bank registration number"),
+    "BT-87": Text("kortet", "the card"),
+    "BT-89": Text("betalingsaftalen", "the direct-debit agreement"),
+    "BT-91": Text("kontoen, der trækkes fra", "the account that is debited"),
+    "BT-97": Text("grunden til en rabat eller et gebyr", "the reason of an allowance or charge"),
+    "BT-98": Text("koden for en rabat eller et gebyr", "the code of an allowance or charge"),
+    "BT-120": Text("fritagelsesgrunden", "the exemption reason"),
+    "BT-121": Text("fritagelseskoden", "the exemption code"),
+    "BT-122": Text("bilagets nummer", "the attachment's number"),
+    "BT-123": Text("bilagets beskrivelse", "the attachment's description"),
+    "BT-125": Text("bilagets filnavn", "the attachment's file name"),
+    "BT-126": Text("linjens nummer", "the line's number"),
+    "BT-127": Text("linjens note", "the line's note"),
+    "BT-132": Text("ordrelinjens nummer", "the order line's number"),
+    "BT-133": Text("linjens kontostreng", "the line's accounting cost"),
+    "BT-153": Text("varens navn", "the item's name"),
+    "BT-154": Text("varens beskrivelse", "the item's description"),
+    "BT-155": Text("varenummeret", "the product number"),
+    "BT-156": Text("kundens varenummer", "the customer's product number"),
+    "BT-157": Text("stregkoden", "the bar code"),
+    "BT-158": Text("varekoden", "the classification"),
+}
 #: Term, field to mend, and text.
 _Text = tuple[str, str, str | None]
 
@@ -132,7 +202,7 @@ def _unwritable(texts: Iterator[_Text]) -> Iterator[Problem]:
     for term, fix, text in texts:
         if text and _UNWRITABLE.search(text):
             readable = _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-            yield Problem("IA-CHARACTERS", cause=term, term=term, fix=fix, value=readable)
+            yield Problem("IA-CHARACTERS", cause=term, term=term, fix=fix, value=readable, field=_NAMES[term])
 
 
 #: Mandatory texts: BR-02, BR-06, BR-07, BR-17, BR-21, BR-25, BR-52, BR-55, DK-R-002 tell of these in their own words.
@@ -142,7 +212,7 @@ _TOLD = frozenset(["BT-1", "BT-25", "BT-27", "BT-44", "BT-59", "BT-122", "BT-126
 def _blank(texts: Iterator[_Text]) -> Iterator[Problem]:
     for term, fix, text in texts:
         if text and term not in _TOLD and is_blank(text):
-            yield Problem("PEPPOL-EN16931-R008", cause=term, term=term, fix=fix, value=term)
+            yield Problem("PEPPOL-EN16931-R008", cause=term, term=term, fix=fix, value=_NAMES[term])
 
 
 @rules("IA-CHARACTERS")
