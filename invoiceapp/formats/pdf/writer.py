@@ -19,7 +19,7 @@ from invoiceapp.domain.invoice import Invoice, Period
 from invoiceapp.domain.money import danish, danish_digits
 from invoiceapp.formats.base import Parameters
 
-#: Cost grows with table rows: a thousand with long texts take 15 s and 330 MB. Where the page is the document, more are
+#: Cost grows with table rows: a thousand with long texts take 12 s and 310 MB. Where the page is the document, more are
 #: refused (``IA-TOO-MANY-LINES``); where it goes along with an e-invoice, the rest is summed up in a note.
 MOST_LINES = 1_000
 #: The archive format that may carry any file, with colours and fonts inside (ISO 19005-3, level B).

@@ -350,7 +350,6 @@ def convert(bundle: Record, settings: Settings, attachments: tuple[Attachment, .
     vat = VatMapper(records.tax_rates, settings.vat, country, parties.has_vat(records.organization))
     raw = read_lines(records.lines, records.products, vat, findings, settings)
     findings.extend(vat.findings)
-    findings.extend(parties.wrong_glns(settings))
     if (half := half_an_account(settings.supplier)) is not None:
         findings.append(half)
     if not raw:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from invoiceapp.domain.findings import Finding, Turn, fatal, warning
@@ -20,7 +20,7 @@ from invoiceapp.domain.identifiers import (
     is_valid_gln,
 )
 from invoiceapp.domain.parties import Address, Contact, Party, Payee
-from invoiceapp.domain.settings import CustomerSettings, Settings, SupplierSettings
+from invoiceapp.domain.settings import CustomerSettings, SupplierSettings
 
 from .texts import clean
 
@@ -64,23 +64,6 @@ def _other_gln(gln: str | None, endpoint: Participant | None) -> tuple[Participa
     """The GLN where the electronic address does not say it already (BT-29, BT-46)."""
     number = Participant(GLN, gln) if gln else None
     return (number,) if number and number != endpoint else ()
-
-
-def wrong_glns(settings: Settings) -> Iterator[Finding]:
-    """Complaints about GLNs of the settings that were mistyped."""
-    typed = (
-        ("supplier.gln", "BT-29", settings.supplier.gln),
-        ("customer.gln", "BT-46", settings.customer.gln),
-        ("customer.deliveryGln", "BT-71", settings.customer.delivery_gln),
-    )
-    for fix, term, gln in typed:
-        if gln and not is_valid_gln(gln):
-            yield fatal(
-                "PEPPOL-COMMON-R040",
-                f"EAN/GLN-nummeret »{gln}« i indstillingerne har et forkert kontrolciffer. Ret det.",
-                f"The EAN/GLN number “{gln}” in the settings has a wrong check digit. Correct it.",
-                turn=Turn.HERE, term=term, fix=fix,
-            )  # fmt: skip
 
 
 def payee(seller: Party, settings: SupplierSettings, findings: list[Finding]) -> Payee | None:

@@ -86,7 +86,7 @@ def test_the_page_speaks_danish(signed_in: FlaskClient, user: User):
     db.session.commit()
     html = signed_in.get("/rulepacks").text
     assert "Officielle regler" in html
-    assert "Version 2026.11 tager over den 2026-12-01." in html
+    assert "Version 2026.11 tager over den 01.12.2026." in html
 
 
 @pytest.fixture

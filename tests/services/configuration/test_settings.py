@@ -108,3 +108,10 @@ def test_saving_one_formats_options_leaves_the_others_alone():
     saved = with_groups(stored, {"formats.edifact-d96a": {"profile": "dk-retail"}}, ["general", "formats.edifact-d96a"])
     assert saved == {"formats": {"csv": {"dialect": "danish-excel"}, "edifact-d96a": {"profile": "dk-retail"}}}
     assert with_groups(saved, {}, ["formats.csv", "formats.edifact-d96a"]) == {}
+
+
+@pytest.mark.parametrize(("group", "name"), [("supplier", "gln"), ("customer", "gln"), ("customer", "deliveryGln")])
+def test_a_mistyped_gln_is_refused_where_it_is_stored(group, name):
+    with pytest.raises(SettingsInvalid) as refused:
+        resolve({group: {name: "5798000000002"}}, {})
+    assert refused.value.errors.keys() == {f"{group}.{name}"}

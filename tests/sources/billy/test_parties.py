@@ -7,8 +7,8 @@ import pytest
 from invoiceapp.domain.findings import Finding
 from invoiceapp.domain.identifiers import Participant
 from invoiceapp.domain.parties import Payee
-from invoiceapp.domain.settings import CustomerSettings, SupplierSettings, settings_from
-from invoiceapp.sources.billy.parties import buyer, country_of, has_vat, payee, seller, wrong_glns
+from invoiceapp.domain.settings import CustomerSettings, SupplierSettings
+from invoiceapp.sources.billy.parties import buyer, country_of, has_vat, payee, seller
 
 ORGANIZATION = {
     "name": "Nordlys ApS", "registrationNo": "DK 12 34 56 74", "street": "Polarvej 12", "zipcode": "8000",
@@ -164,15 +164,6 @@ def test_a_gln_that_is_the_address_already_is_not_repeated():
 def test_the_buyers_gln_is_told_where_the_address_is_another(ean, settings, identifiers):
     party = buyer(contact(ean=ean, registrationNo="10150817"), None, settings)
     assert party.identifiers == tuple(Participant("0088", value) for value in identifiers)
-
-
-@pytest.mark.parametrize(
-    ("group", "name"), [("supplier", "gln"), ("customer", "gln"), ("customer", "deliveryGln")]
-)  # fmt: skip
-def test_a_mistyped_gln_stops_the_document_and_names_the_field(group, name):
-    assert list(wrong_glns(settings_from({group: {name: OWN}}))) == []
-    (finding,) = wrong_glns(settings_from({group: {name: "5798000000002"}}))
-    assert (finding.rule, finding.fix, finding.is_fatal) == ("PEPPOL-COMMON-R040", f"{group}.{name}", True)
 
 
 @pytest.mark.parametrize(
