@@ -21,7 +21,8 @@ from invoiceapp.domain.invoice import (
 from invoiceapp.domain.money import ZERO, divide
 from invoiceapp.domain.parties import Party
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
-from invoiceapp.formats.ubl.oioubl import document_uuid, net_price
+from invoiceapp.domain.totals import net_price
+from invoiceapp.formats.ubl.oioubl import document_uuid
 
 
 def by_peppol(invoice: Invoice) -> Invoice:

@@ -10,8 +10,9 @@ from lxml import etree
 from invoiceapp.domain.identifiers import CVR, GLN, P_NUMBER, SE, Participant
 from invoiceapp.domain.invoice import AllowanceCharge, DocumentType, PaymentMeans, PaymentMeansCode
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
+from invoiceapp.domain.totals import net_price
 from invoiceapp.formats.base import registry as formats
-from invoiceapp.formats.ubl.oioubl import document_uuid, merged, net_price
+from invoiceapp.formats.ubl.oioubl import document_uuid, merged
 
 OIOUBL = formats()["oioubl-2.1"]
 
