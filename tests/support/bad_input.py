@@ -21,16 +21,15 @@ from invoiceapp.demo.billy.company import demo_company
 from invoiceapp.domain.invoice import Attachment, DocumentType
 from invoiceapp.domain.settings import settings_from
 from invoiceapp.formats.base import Format, Unreadable, registry
-from invoiceapp.formats.validation.validator import Validator
 from invoiceapp.services import bundles
 from invoiceapp.services.export.rendering import render
+from invoiceapp.services.export.validators import validator
 from invoiceapp.sources.base import UnusableBundle
 from invoiceapp.sources.billy.source import BillySource
 
 FORMATS = [item for item in registry().values() if not item.draws]
 COMPANY = demo_company(date(2026, 11, 22))
 GOOD = COMPANY.bundle(COMPANY.hard_cases["mixed_rates"])
-VALIDATOR = Validator(Path(os.environ["TEST_RULES_DIR"]) if os.environ.get("TEST_RULES_DIR") else None)
 ENTITIES = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10}">' for i in range(1, 9))
 BOMB = f'<!DOCTYPE r [<!ENTITY a0 "ha">{ENTITIES}]><r>&a8;</r>'
 EXTERNAL = '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><r>&x;</r>'
@@ -118,7 +117,7 @@ def judged(fmt: Format, path: Path) -> str:
 
 
 def read_back(fmt: Format, content: bytes) -> str:
-    report = VALIDATOR.validate(content, fmt, DocumentType.INVOICE)
+    report = validator().validate(content, fmt, DocumentType.INVOICE)
     verdict = f"blocked: {', '.join(sorted({f.rule for f in report.findings if f.is_fatal}))}"
     if fmt.reader is not None:
         try:
@@ -132,7 +131,7 @@ def read_back(fmt: Format, content: bytes) -> str:
 def with_large_pdf(fmt: Format) -> str:
     pdf = Attachment("1", "stor.pdf", "application/pdf", bytes(50_000_000))
     rendered = render(
-        BillySource, GOOD, settings_from({"general": {"embedPdf": True}}), fmt, VALIDATOR, attachments=(pdf,)
+        BillySource, GOOD, settings_from({"general": {"embedPdf": True}}), fmt, validator(), attachments=(pdf,)
     )
     rules = {finding.rule for finding in rendered.findings}
     return "left out" if rendered.may_leave and "IA-ATTACHMENT-SIZE" in rules else f"sent: {sorted(rules)}"
@@ -175,6 +174,8 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as name:
         os.environ["INSTANCE_DIR"] = name
+        # One validator, as a worker has it, with the packs that the tests were given.
+        os.environ["RULES_DIR"] = os.environ.get("TEST_RULES_DIR") or f"{name}/rules"
         with create_app(pages=False).app_context():
             found = dict(outcomes(Path(name)))
     print(json.dumps({"outcomes": found, "peak_mb": peak_mb()}, ensure_ascii=False, indent=1))
