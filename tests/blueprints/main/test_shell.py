@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_babel import force_locale
 from sqlalchemy import text
 
 from invoiceapp.blueprints.main import links
 from invoiceapp.domain.findings import Text
+from invoiceapp.formatting import STATES
 from invoiceapp.models import Adaptor, User, db
 from invoiceapp.services.errors import Conflict, ServiceError
 from invoiceapp.services.export.archive import ArchiveCorrupt
@@ -173,3 +175,12 @@ def test_without_a_page_of_its_own_a_fix_leads_to_the_document(app: Flask, fix: 
         link = links.fix_link(fix, "D", customer_id=None)
         assert (link.url if link else None) == start
         assert links.fix_link("source.invoice", "D", None, on_document=True) is None
+
+
+def test_every_state_has_danish_words(app: Flask) -> None:
+    with app.test_request_context():
+        words = {}
+        for language in ("da", "en"):
+            with force_locale(language):
+                words[language] = {state: str(look.label) for state, look in STATES.items()}
+        assert [state for state in STATES if words["da"][state] == words["en"][state]] == []
