@@ -52,6 +52,13 @@ def typed_values(fields: Iterable[Field], raw: Mapping[str, str], prefix: str = 
     return shown
 
 
+def saved(released: int) -> str:
+    """What to say after settings were kept; ``released`` documents waited for them."""
+    if released:
+        return str(_("Saved. Documents that waited and are tried again: %(count)s.", count=released))
+    return str(_("Saved."))
+
+
 def group_title(name: str) -> str:
     """The heading of a group of settings."""
     titles = {"general": _("General"), "supplier": _("Supplier (you)"), "customer": _("Customer (the receiver)")}

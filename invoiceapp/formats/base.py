@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +14,11 @@ from typing import Any
 from invoiceapp.domain.fields import Field, parse_all
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.invoice import DocumentType, Invoice
+
+#: Bytes: an invoice of 4 000 lines is about 4 MB, and PDFs may be embedded.
+LARGEST_DOCUMENT = 64 * 1024 * 1024
+#: Characters that XML 1.0 cannot carry (section 2.2).
+UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)

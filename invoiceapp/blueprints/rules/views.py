@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from invoiceapp.blueprints.declared import saved
 from invoiceapp.blueprints.tenancy import chosen_adaptor, protect
 from invoiceapp.htmx import render_page_or_fragment
 from invoiceapp.languages import say
@@ -156,7 +157,7 @@ def save_rule(customer_id: str) -> ResponseReturnValue:
         released = rules.release_blocked(customer_id)
     except InvalidInput as error:
         return _customer_page(row, format=format_id, gateway_id=gateway_id, errors=error.errors), 422
-    flash(_saved(released), "success")
+    flash(saved(released), "success")
     _tell_of_waiting(row.adaptor_id, [customer_id])
     return redirect(url_for(".customer", customer_id=customer_id), 303)
 
@@ -183,11 +184,5 @@ def save_settings(customer_id: str) -> ResponseReturnValue:
     except ServiceError as error:
         flash(say(error.text), "error")
         return redirect(url_for(".customer", customer_id=customer_id), 303)
-    flash(_saved(released), "success")
+    flash(saved(released), "success")
     return redirect(url_for(".customer", customer_id=customer_id), 303)
-
-
-def _saved(released: int) -> str:
-    if released:
-        return str(_("Saved. Documents that waited and are tried again: %(count)s.", count=released))
-    return str(_("Saved."))

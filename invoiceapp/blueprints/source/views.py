@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from invoiceapp.blueprints.declared import raw_values, typed_values
+from invoiceapp.blueprints.declared import raw_values, saved, typed_values
 from invoiceapp.blueprints.plaintext import blocks, title
 from invoiceapp.blueprints.tenancy import chosen_adaptor, protect
 from invoiceapp.formatting import language
@@ -71,12 +71,6 @@ def _done(adaptor_id: str, message: str, anchor: str | None = None) -> ResponseR
     return redirect(url_for(".index", adaptor=adaptor_id, _anchor=anchor), 303)
 
 
-def _saved(released: int) -> str:
-    if released:
-        return str(_("Saved. Documents that waited and are tried again: %(count)s.", count=released))
-    return str(_("Saved."))
-
-
 @blueprint.post("/<adaptor_id>/connect")
 def connect(adaptor_id: str) -> ResponseReturnValue:
     """Test credentials and keep them where they work."""
@@ -117,7 +111,7 @@ def save_vat(adaptor_id: str) -> ResponseReturnValue:
     except InvalidInput as error:
         typed = [vat.typed(rate, request.form) for rate in vat.rates(adaptor)]
         return _page(adaptor, rates=typed, vat_errors=error.errors), 422
-    return _done(adaptor_id, _saved(released), "field-vat")
+    return _done(adaptor_id, saved(released), "field-vat")
 
 
 @blueprint.post("/<adaptor_id>/settings")
@@ -129,7 +123,7 @@ def save_settings(adaptor_id: str) -> ResponseReturnValue:
         released = adaptors.save_common(adaptor_id, raw)
     except InvalidInput as error:
         return _page(adaptor, groups=groups(adaptor, raw), settings_errors=error.errors), 422
-    return _done(adaptor_id, _saved(released), "settings")
+    return _done(adaptor_id, saved(released), "settings")
 
 
 @blueprint.post("/<adaptor_id>/schedule")

@@ -13,12 +13,11 @@ from typing import Any
 from invoiceapp.domain.fields import Field, FieldType
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import Invoice
-from invoiceapp.formats.base import Parameters, Unreadable
+from invoiceapp.formats.base import LARGEST_DOCUMENT, Parameters, Unreadable
 
 from .codec import decode, encode
 
 SCHEMA = "invoiceapp/invoice/1"
-LARGEST = 64 * 1024 * 1024
 
 OPTIONS = (
     Field(
@@ -50,7 +49,7 @@ def write(invoice: Invoice, parameters: Parameters) -> bytes:
 
 
 def _parsed(content: bytes) -> Any:
-    if len(content) > LARGEST:
+    if len(content) > LARGEST_DOCUMENT:
         raise Unreadable(Text("Filen er for stor.", "The file is too large."))
     try:
         return json.loads(content.decode("utf-8-sig"))

@@ -3,13 +3,10 @@
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.formats.base import Format, Schema
-from invoiceapp.formats.pdf import at_most, writer
-from invoiceapp.formats.validation.builtin import check_en16931
+from invoiceapp.formats.pdf import writer
+from invoiceapp.formats.validation.builtin import at_most, check_en16931
 
 from . import cii, hybrid
-from .carried import CARRIED, NOT_CARRIED
-
-__all__ = ["CARRIED", "FORMATS", "NOT_CARRIED"]
 
 #: CII takes twice the memory of UBL to judge.
 MOST_LINES = 2_000

@@ -12,7 +12,7 @@ from lxml import etree
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import Invoice
-from invoiceapp.formats.base import Parameters, Unreadable
+from invoiceapp.formats.base import LARGEST_DOCUMENT, Parameters, Unreadable
 
 from .reading import invoice_of
 from .terms import terms_of
@@ -22,9 +22,6 @@ _RAM = "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformation
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _ROOT = f"{{{_RSM}}}CrossIndustryInvoice"
 _SHIP_TO_NAME = f".//{{{_RAM}}}ApplicableHeaderTradeDelivery/{{{_RAM}}}ShipToTradeParty/{{{_RAM}}}Name"
-
-#: An embedded PDF of 20 MB is 27 MB of text; beyond this the bytes are no invoice.
-LARGEST = 64 * 1024 * 1024
 
 
 def write(invoice: Invoice, parameters: Parameters) -> bytes:
@@ -75,7 +72,7 @@ def _parser(content: bytes) -> etree.XMLParser:
 
 def _root(content: bytes) -> Any:
     """The root element of a CII document. Raises ``Unreadable``."""
-    if len(content) > LARGEST:
+    if len(content) > LARGEST_DOCUMENT:
         raise Unreadable(Text("Filen er for stor.", "The file is too large."))
     try:
         root = etree.fromstring(content, _parser(content))

@@ -11,7 +11,7 @@ from io import BytesIO
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import Invoice
-from invoiceapp.formats.base import Parameters, Unreadable
+from invoiceapp.formats.base import LARGEST_DOCUMENT, Parameters, Unreadable
 from invoiceapp.formats.pdf.writer import Embedded, render
 
 from . import cii
@@ -19,8 +19,6 @@ from . import cii
 #: The name that Factur-X 1.0 prescribes, then those of its siblings ZUGFeRD 2 and XRechnung.
 FILENAME = "factur-x.xml"
 _FILENAMES = (FILENAME, "zugferd-invoice.xml", "xrechnung.xml")
-#: Base64 in the XML, and an appearance of the same pages: beyond this the bytes are no invoice.
-LARGEST = 64 * 1024 * 1024
 
 _PROPERTIES = (
     ("DocumentFileName", "The name of the embedded XML document", FILENAME),
@@ -70,7 +68,7 @@ def write(invoice: Invoice, parameters: Parameters) -> bytes:
 
 def payload(content: bytes) -> bytes:
     """The XML inside a Factur-X or ZUGFeRD 2 PDF. Raises ``Unreadable``."""
-    if len(content) > LARGEST:
+    if len(content) > LARGEST_DOCUMENT:
         raise Unreadable(Text("Filen er for stor.", "The file is too large."))
     if not content.startswith(b"%PDF-"):
         raise Unreadable(Text("Filen er ikke en PDF.", "The file is no PDF."))

@@ -7,7 +7,6 @@ would write empty elements or log that it drops them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -26,13 +25,12 @@ from invoiceapp.domain.invoice import (
 from invoiceapp.domain.money import fixed2, plain
 from invoiceapp.domain.parties import Address, Contact, Party, Payee
 from invoiceapp.domain.tax import VatBreakdown, VatCategory, VatClass
+from invoiceapp.formats.base import UNWRITABLE
 
 Terms = dict[str, Any]
 
 #: GS1, the list that GTINs belong to (ISO 6523).
 GTIN_SCHEME = "0160"
-#: What XML 1.0 cannot carry (section 2.2); lxml refuses a whole document for one of these.
-_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def terms_of(invoice: Invoice) -> Terms:
@@ -57,7 +55,7 @@ def terms_of(invoice: Invoice) -> Terms:
 def _filled(value: Any) -> Any:
     """Without empty texts, lists and groups, and without what XML cannot carry."""
     if isinstance(value, str):
-        return _UNWRITABLE.sub("", value)
+        return UNWRITABLE.sub("", value)
     if isinstance(value, dict):
         kept = {key: _filled(item) for key, item in value.items()}
         return {key: item for key, item in kept.items() if item not in (None, "", [], {})}

@@ -20,15 +20,13 @@ from lxml import etree
 
 from invoiceapp.domain.findings import Finding, Severity, Text, Turn, has_fatal
 from invoiceapp.domain.invoice import DocumentType
-from invoiceapp.formats.base import Format, Unreadable
+from invoiceapp.formats.base import LARGEST_DOCUMENT, Format, Unreadable
 
 from . import catalogue, packs, sheets
 from .catalogue import RuleSet, Slot
 from .engine import new_saxon
 from .reports import read_report, schema_finding
 
-#: An invoice of 4 000 lines is about 4 MB, and PDFs may be embedded.
-LARGEST_DOCUMENT = 64 * 1024 * 1024
 #: Seconds after which RULES_DIR is looked at again, so that a worker takes up a new edition without a restart.
 FRESH = 60
 

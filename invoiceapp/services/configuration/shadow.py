@@ -26,7 +26,7 @@ from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.formats.base import registry
 from invoiceapp.formats.validation.validator import Validator
 from invoiceapp.models import Document, Rendition, utcnow
-from invoiceapp.processes import die_with_parent
+from invoiceapp.processes import die_with_parent, end_pool
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict, ServiceError
 from invoiceapp.services.export import archive
@@ -194,10 +194,7 @@ def _run(shadow: Shadow, subscription_id: str | None, limit: int | None, end: fl
         for rows in _batches(shadow, subscription_id, limit):
             _judge_batch(shadow, judges, rows, end)
     finally:
-        # A transform that hangs does not hear a shutdown; before Python 3.14 there is no public way to its pid.
-        for process in list((judges._processes or {}).values()):
-            process.kill()
-        judges.shutdown(wait=False, cancel_futures=True)
+        end_pool(judges)
     return shadow
 
 

@@ -18,7 +18,7 @@ from invoiceapp.domain.invoice import Invoice
 from invoiceapp.formats.base import Format, Parameters
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.formats.pdf import writer
-from invoiceapp.processes import die_with_parent
+from invoiceapp.processes import die_with_parent, end_pool
 from invoiceapp.services.errors import ServiceError
 
 #: Documents after which the drawing process is replaced, which gives its memory back.
@@ -53,10 +53,7 @@ def _forget() -> None:
     global _pool
     with _lock:
         if _pool is not None:
-            # A process that hangs does not hear a shutdown; before Python 3.14 there is no public way to its pid.
-            for process in list((_pool._processes or {}).values()):
-                process.kill()
-            _pool.shutdown(wait=False, cancel_futures=True)
+            end_pool(_pool)
         _pool = None
 
 

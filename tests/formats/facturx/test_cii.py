@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
+from support.cii_carried import CARRIED, NOT_CARRIED
 
 from invoiceapp.domain.identifiers import CVR, GLN, Participant
 from invoiceapp.domain.invoice import (
@@ -32,7 +33,7 @@ from invoiceapp.domain.parties import Address, Contact, Payee
 from invoiceapp.domain.tax import DEFAULT_EXEMPTION, VatCategory, VatClass
 from invoiceapp.domain.totals import document_totals, vat_breakdown
 from invoiceapp.formats.base import Unreadable
-from invoiceapp.formats.facturx import CARRIED, FORMATS, NOT_CARRIED
+from invoiceapp.formats.facturx import FORMATS
 from tests.support.generated import invoices
 
 CII = next(item for item in FORMATS if item.id == "cii")

@@ -189,6 +189,6 @@ def test_a_decompression_bomb_is_refused(invoice):
 
 
 def test_a_giant_is_refused_before_it_is_read(monkeypatch):
-    monkeypatch.setattr(hybrid, "LARGEST", 10)
+    monkeypatch.setattr(hybrid, "LARGEST_DOCUMENT", 10)
     with pytest.raises(Unreadable, match="too large"):
         FACTURX.payload(b"%PDF-1.7 and more")

@@ -8,9 +8,12 @@ check; docs/validation.md lists what official packs and these rules see differen
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from invoiceapp.domain.findings import Finding
 from invoiceapp.domain.invoice import Invoice
 from invoiceapp.formats.base import Parameters
+from invoiceapp.formats.validation import book
 
 from . import (
     allowances,
@@ -77,6 +80,23 @@ _ALL: tuple[AnyCheck, ...] = (
 )  # fmt: skip
 #: Every rule that any check may report.
 RULES: frozenset[str] = frozenset().union(*(declared(check) for check in _ALL))
+
+
+Checker = Callable[[Invoice, Parameters], list[Finding]]
+_TOO_MANY = "IA-TOO-MANY-LINES"
+
+
+def at_most(limit: int, checker: Checker) -> Checker:
+    """The checker for a format that takes fewer lines than the built-in rules do."""
+
+    def check(invoice: Invoice, parameters: Parameters) -> list[Finding]:
+        found = checker(invoice, parameters)
+        if len(invoice.lines) <= limit:
+            return found
+        others = [finding for finding in found if finding.rule != _TOO_MANY]
+        return [*others, book.finding(_TOO_MANY, count=len(invoice.lines), limit=limit)]
+
+    return check
 
 
 def check_readable(invoice: Invoice, parameters: Parameters) -> list[Finding]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import AllowanceCharge, Invoice, Line
 from invoiceapp.domain.parties import Address, Party
+from invoiceapp.formats.base import UNWRITABLE
 
 from .checks import Problem, is_blank, rules
 
-#: XML 1.0 section 2.2.
-_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 #: How the texts call the fields.
 _NAMES = {
     "BT-1": Text("dokumentets nummer", "the document's number"),
@@ -200,8 +198,8 @@ def _line(line: Line) -> Iterator[_Text]:
 
 def _unwritable(texts: Iterator[_Text]) -> Iterator[Problem]:
     for term, fix, text in texts:
-        if text and _UNWRITABLE.search(text):
-            readable = _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+        if text and UNWRITABLE.search(text):
+            readable = UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
             yield Problem("IA-CHARACTERS", cause=term, term=term, fix=fix, value=readable, field=_NAMES[term])
 
 

@@ -1,4 +1,4 @@
-"""What CII at the EN 16931 level carries of our model, for those who read documents back."""
+"""What CII at the EN 16931 level carries of our model; the round trip compares just that."""
 
 from __future__ import annotations
 
