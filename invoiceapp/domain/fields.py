@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from . import file_names, number_patterns
 from .findings import Text
 from .identifiers import SCHEME_NAMES, Participant, digits, is_valid_gln, is_valid_iban
 from .money import to_decimal
@@ -37,6 +38,10 @@ class FieldType(StrEnum):
     GLN = "gln"
     PARTICIPANT = "participant"
     """An electronic address; in a form two inputs, ``<name>.scheme`` and ``<name>.value``"""
+    NUMBER_PATTERN = "number-pattern"
+    """How a number looks, ``domain/number_patterns.py``"""
+    FILE_NAME = "file-name"
+    """A template for file names, ``domain/file_names.py``"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class Field:
     """EN 16931 business term"""
     is_address: bool = False
     """Where secrets are sent to: when it changes, they must be entered again"""
+    is_individual: bool = False
+    """Of a setting: makes sense for one customer only, never for all"""
 
 
 class FieldInvalid(ValueError):
@@ -168,6 +175,20 @@ def _text(field: Field, raw: str) -> str:
     return raw
 
 
+def _number_pattern(raw: str) -> str:
+    try:
+        return number_patterns.check(raw)
+    except number_patterns.PatternInvalid as error:
+        raise FieldInvalid(error.text) from error
+
+
+def _file_name(raw: str) -> str:
+    try:
+        return file_names.check(raw)
+    except file_names.TemplateInvalid as error:
+        raise FieldInvalid(error.text) from error
+
+
 _PARSERS: dict[FieldType, Callable[[Field, str], Any]] = {
     FieldType.INTEGER: _integer,
     FieldType.DECIMAL: lambda _, raw: _decimal(raw),
@@ -177,6 +198,8 @@ _PARSERS: dict[FieldType, Callable[[Field, str], Any]] = {
     FieldType.IBAN: lambda _, raw: _iban(raw),
     FieldType.GLN: lambda _, raw: _gln(raw),
     FieldType.CHOICE: _choice,
+    FieldType.NUMBER_PATTERN: lambda _, raw: _number_pattern(raw),
+    FieldType.FILE_NAME: lambda _, raw: _file_name(raw),
 }
 
 

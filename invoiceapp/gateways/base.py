@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import pkgutil
-import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +19,7 @@ from typing import Any, ClassVar, Self
 
 from invoiceapp.domain.delivery import Replay
 from invoiceapp.domain.fields import Field
+from invoiceapp.domain.file_names import safe_filename
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.identifiers import Participant
 
@@ -195,18 +195,6 @@ class Transport(ABC):
     def findings(cls, config: Mapping[str, Any]) -> list[Finding]:
         """Warnings about a configuration that is allowed but unwise, such as an unpinned host key."""
         return []
-
-
-_SPELLED = {
-    ord(letter): spelled for letter, spelled in zip("æøåÆØÅ", ("ae", "oe", "aa", "AE", "OE", "AA"), strict=True)
-}
-
-
-def safe_filename(text: str, longest: int = 80) -> str:
-    """A file name that every receiving system takes: ASCII letters, digits, dot, dash, underscore."""
-    spelled = text.translate(_SPELLED)
-    bare = re.sub(r"[^A-Za-z0-9._-]+", "-", spelled).strip("-.")
-    return bare[:longest] or "document"
 
 
 @cache

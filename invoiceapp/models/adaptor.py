@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship
 
 from .base import Base, Identified
-from .types import Json, UtcDateTime, utcnow
+from .types import Json, UtcDateTime, enum_column, utcnow
+
+
+class Environment(StrEnum):
+    """A test adaptor never reaches a live gateway."""
+
+    TEST = "test"
+    LIVE = "live"
+
+
+class NewCustomers(StrEnum):
+    """What happens to customers that appear in the source after it was first read."""
+
+    ASK = "ask"
+    """listed as new until a person decides"""
+    ACTIVATE = "activate"
+    """activated with the adaptor's format and gateway"""
+    IGNORE = "ignore"
+
+
+class Readiness(StrEnum):
+    """Whether a customer's documents could leave as things are set."""
+
+    UNCHECKED = "unchecked"
+    READY = "ready"
+    NEEDS = "needs"
+    """something that ``Customer.problems`` names"""
 
 
 class Gateway(Identified, Base):
@@ -20,8 +47,11 @@ class Gateway(Identified, Base):
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
     name: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(40))
+    environment: Mapped[Environment] = mapped_column(enum_column(Environment), default=Environment.LIVE)
     config: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     secrets: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    secret_references: Mapped[dict[str, dict[str, str]]] = mapped_column(Json, default=dict)
+    """Where a configuration file says that secrets come from: ``{"password": {"env": …}}``"""
     paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     paused_reason: Mapped[dict[str, str] | None] = mapped_column(Json)
     """``{"da": …, "en": …}``"""
@@ -39,10 +69,17 @@ class Adaptor(Identified, Base):
 
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
     name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(String(2000), default="")
+    environment: Mapped[Environment] = mapped_column(enum_column(Environment), default=Environment.LIVE)
     source_kind: Mapped[str] = mapped_column(String(40))
     active: Mapped[bool] = mapped_column(Boolean, default=True)
+    """While it is not, nothing is read and nothing is sent; what waits keeps waiting"""
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Its credentials are gone; its documents and their archive stay"""
     source_config: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     source_secrets: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    secret_references: Mapped[dict[str, dict[str, str]]] = mapped_column(Json, default=dict)
+    """As ``Gateway.secret_references``"""
     organization: Mapped[dict[str, Any] | None] = mapped_column(Json)
     """Id, name, registration number and sales tax rates of the company that the credentials opened last"""
     source_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -51,6 +88,9 @@ class Adaptor(Identified, Base):
     """Common settings by group (``domain/settings.py``)"""
     default_format: Mapped[str | None] = mapped_column(String(40))
     default_gateway_id: Mapped[str | None] = mapped_column(ForeignKey("gateway.id"))
+    new_customers: Mapped[NewCustomers] = mapped_column(enum_column(NewCustomers), default=NewCustomers.ASK)
+    customers_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When all customers were first read; who appears later is new"""
     start_date: Mapped[date | None] = mapped_column()
     """Documents dated earlier are never exported"""
     watermark: Mapped[str | None] = mapped_column(String(40))
@@ -68,7 +108,10 @@ class Customer(Identified, Base):
     __tablename__ = "customer"
     __table_args__ = (
         UniqueConstraint("adaptor_id", "source_id"),
+        # The orders in which lists are read by key (services/configuration/customers.py).
         Index("ix_customer_adaptor_id_name", "adaptor_id", "name", "id"),
+        Index("ix_customer_volume", "adaptor_id", "recent_documents", "id"),
+        Index("ix_customer_readiness", "adaptor_id", "readiness", "name", "id"),
     )
 
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
@@ -82,6 +125,13 @@ class Customer(Identified, Base):
     city: Mapped[str | None] = mapped_column(String(200))
     email: Mapped[str | None] = mapped_column(String(255))
     is_archived: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_new: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Appeared after the first reading, and nobody has decided yet"""
+    recent_documents: Mapped[int] = mapped_column(Integer, default=0)
+    """Invoices and credit notes of the last twelve months, as last counted"""
+    readiness: Mapped[Readiness] = mapped_column(enum_column(Readiness), default=Readiness.UNCHECKED)
+    problems: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
+    """What keeps its documents from leaving: ``[{"rule", "text": {"da", "en"}, "turn", "fix", "documents": n}]``"""
     raw: Mapped[dict[str, Any]] = deferred(mapped_column(Json, default=dict))
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
@@ -101,6 +151,9 @@ class ExportRule(Identified, Base):
     gateway_id: Mapped[str] = mapped_column(ForeignKey("gateway.id"), index=True)
     settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     """This customer's overrides by group"""
+    approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a person let the first document go, where the settings ask for that"""
+    approved_by: Mapped[str | None] = mapped_column(String(255))
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)
 
     customer: Mapped[Customer] = relationship(back_populates="rule")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Enum, ForeignKey, Index, Integer, String, text
+from sqlalchemy import ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState
 
 from .base import Base, Identified
-from .types import Json, UtcDateTime, utcnow
+from .types import Json, UtcDateTime, enum_column, utcnow
 
-_STATE = Enum(DeliveryState, native_enum=False, length=20, values_callable=lambda e: [m.value for m in e])
+_STATE = enum_column(DeliveryState)
 _EXCLUSIVE_SQL = text("state IN ({})".format(", ".join(f"'{state.value}'" for state in sorted(EXCLUSIVE))))
 
 

@@ -7,17 +7,13 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Boolean, Enum, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship
 
 from invoiceapp.domain.invoice import DocumentType
 
 from .base import Base, Identified
-from .types import Amount, Json, UtcDateTime, utcnow
-
-
-def _enum(kind: type[StrEnum]) -> Enum:
-    return Enum(kind, native_enum=False, length=30, values_callable=lambda e: [m.value for m in e])
+from .types import Amount, Json, UtcDateTime, enum_column, utcnow
 
 
 class Stage(StrEnum):
@@ -31,6 +27,8 @@ class Stage(StrEnum):
     """has a delivery; the delivery's state tells the rest"""
     UNUSABLE = "unusable"
     """cannot become an invoice: voided, a draft, or broken data"""
+    SKIPPED = "skipped"
+    """left out by the settings: the accounting system has sent it itself"""
 
 
 class Document(Identified, Base):
@@ -51,7 +49,7 @@ class Document(Identified, Base):
     run_id: Mapped[str | None] = mapped_column(ForeignKey("run.id"), index=True)
     """The run that queued it last"""
     source_id: Mapped[str] = mapped_column(String(64))
-    type: Mapped[DocumentType] = mapped_column(_enum(DocumentType))
+    type: Mapped[DocumentType] = mapped_column(enum_column(DocumentType, 30))
     number: Mapped[str] = mapped_column(String(100))
     issue_date: Mapped[date] = mapped_column()
     approved_at: Mapped[str | None] = mapped_column(String(40))
@@ -64,12 +62,14 @@ class Document(Identified, Base):
     bundle: Mapped[dict[str, Any]] = deferred(mapped_column(Json))
     bundle_sha256: Mapped[str] = mapped_column(String(64))
     """Revision of the source's records: another hash means that they changed"""
-    stage: Mapped[Stage] = mapped_column(_enum(Stage), default=Stage.LISTED)
+    stage: Mapped[Stage] = mapped_column(enum_column(Stage, 30), default=Stage.LISTED)
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_token: Mapped[str | None] = mapped_column(String(40))
     tries: Mapped[int] = mapped_column(Integer, default=0)
     error: Mapped[dict[str, str] | None] = mapped_column(Json)
     """Why it is unusable or waits, ``{"da": …, "en": …}``"""
+    send_anyway: Mapped[bool] = mapped_column(Boolean, default=False)
+    """A person wants it sent although the accounting system has sent it itself"""
     pdf_sha256: Mapped[str | None] = mapped_column(String(64))
     pdf_is_own: Mapped[bool] = mapped_column(Boolean, default=False)
     """True where the source had none and we drew it"""

@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import ClassVar
 
 from flask_security import RoleMixin, UserMixin
-from sqlalchemy import Boolean, Enum, ForeignKey, Integer, String, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .base import Base, Identified
-from .types import UtcDateTime
+from .types import UtcDateTime, enum_column
 
 
 class Role(StrEnum):
@@ -62,9 +62,7 @@ class Membership(Identified, Base):
 
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"))
     user_id: Mapped[str] = mapped_column(ForeignKey("user_account.id"), index=True)
-    role: Mapped[Role] = mapped_column(
-        Enum(Role, native_enum=False, length=20, values_callable=lambda e: [m.value for m in e])
-    )
+    role: Mapped[Role] = mapped_column(enum_column(Role))
 
     user: Mapped[User] = relationship(back_populates="memberships")
     subscription: Mapped[Subscription] = relationship(lazy="joined")

@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Boolean, Enum, ForeignKey, Index, Integer, String, text
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base, Identified
-from .types import Json, UtcDateTime
+from .types import Json, UtcDateTime, enum_column
 
 
 class RunState(StrEnum):
@@ -38,15 +38,17 @@ class Run(Identified, Base):
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
     adaptor_id: Mapped[str] = mapped_column(ForeignKey("adaptor.id"))
     trigger: Mapped[str] = mapped_column(String(20))
-    """``manual``, ``schedule`` or ``command``"""
+    """``manual``, ``schedule``, ``command``, or ``reading`` for one that queues nothing"""
     actor: Mapped[str] = mapped_column(String(255), default="system")
     query: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     """``DocumentQuery`` in JSON; empty for "everything new" """
     state: Mapped[RunState] = mapped_column(
-        Enum(RunState, native_enum=False, length=20, values_callable=lambda e: [m.value for m in e]),
+        enum_column(RunState),
         default=RunState.QUEUED,
     )
     moves_watermark: Mapped[bool] = mapped_column(Boolean, default=False)
+    only_reads: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Fills our lists and queues nothing, whatever is activated"""
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_token: Mapped[str | None] = mapped_column(String(40))
     read: Mapped[int] = mapped_column(Integer, default=0)

@@ -8,9 +8,10 @@ import threading
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, overload
 
-from sqlalchemy import DateTime, Dialect, Numeric, String, Text, TypeDecorator
+from sqlalchemy import DateTime, Dialect, Enum, Numeric, String, Text, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -59,6 +60,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def enum_column(kind: type[StrEnum], length: int = 20) -> Enum:
+    """An enumeration, stored by its values as text: new members need no migration."""
+    return Enum(kind, native_enum=False, length=length, values_callable=lambda e: [m.value for m in e])
 
 
 class Amount(TypeDecorator[Decimal]):
