@@ -21,18 +21,19 @@ def _participant(form: Mapping[str, str], name: str) -> str:
 
 
 def raw_values(fields: Iterable[Field], form: Mapping[str, str], prefix: str = "") -> dict[str, str]:
-    """What was typed, by field name with ``prefix``, as ``parse_all`` reads it.
+    """What was typed, by field name with ``prefix``, as ``parse_all`` reads it; only of fields that the form had.
 
     Of a checkbox and its hidden ``false`` the form gives the first that was posted.
     """
-    return {
-        prefix + field.name: (
-            _participant(form, prefix + field.name)
-            if field.type is FieldType.PARTICIPANT
-            else form.get(prefix + field.name, "")
-        )
-        for field in fields
-    }
+    typed: dict[str, str] = {}
+    for field in fields:
+        name = prefix + field.name
+        if field.type is FieldType.PARTICIPANT:
+            if f"{name}.value" in form:
+                typed[name] = _participant(form, name)
+        elif name in form:
+            typed[name] = form[name]
+    return typed
 
 
 def typed_values(fields: Iterable[Field], raw: Mapping[str, str], prefix: str = "") -> dict[str, Any]:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from invoiceapp.services import bell
+from invoiceapp.services import background, bell
 from invoiceapp.services.daily.tick import tick as tick_service
 from invoiceapp.services.export import conversion, delivery, runs
+
+#: Long pieces of work by kind; each handler does one slice.
+HANDLERS: dict[str, background.Handler] = {}
+
+
+def work(job_id: str) -> None:
+    """One slice of a job."""
+    if background.execute(job_id, HANDLERS):
+        bell.ring("work", job_id)
 
 
 def execute_run(run_id: str) -> None:

@@ -14,7 +14,7 @@ from invoiceapp.blueprints.tenancy import chosen_adaptor
 from invoiceapp.htmx import is_htmx
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor
-from invoiceapp.services.configuration import rules
+from invoiceapp.services.configuration import customers
 from invoiceapp.services.errors import Conflict, ServiceError
 from invoiceapp.services.export import runs
 from invoiceapp.services.people.access import NotYours
@@ -36,7 +36,7 @@ def _way() -> str:
 def _customers(adaptor: Adaptor) -> dict[str, Any]:
     """Activated customers, a page at a time."""
     text, after = request.args.get("q", "").strip(), request.args.get("after", "")
-    return {"q": text, "page": rules.customers_page(adaptor.id, rules.Filter(text=text, show="active", after=after))}
+    return {"q": text, "page": customers.page(adaptor.id, customers.Filter(text=text, show="active", after=after))}
 
 
 def _render(adaptor: Adaptor | None, form: FlaskForm, *, status: int = 200, **context: Any) -> Response:
@@ -50,7 +50,7 @@ def _render(adaptor: Adaptor | None, form: FlaskForm, *, status: int = 200, **co
         "way": way,
         "form": form,
         "has_errors": bool(form.errors),
-        "active_customers": rules.counts(adaptor.id)["active"] if adaptor else 0,
+        "active_customers": customers.counts(adaptor.id)["active"] if adaptor else 0,
         "error": None,
         "active_run": None,
     }

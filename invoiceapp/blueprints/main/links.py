@@ -52,11 +52,10 @@ def _field_of_ours(fix: str, customer_id: str | None) -> Link | None:
         return _link("rules.customer", _("See what to correct in Billy"), customer_id=customer_id)
     if fix == "source.organization":
         return _link("source.index", _("See what to correct in Billy"))
-    if place in ("supplier", "general", "vat"):
-        # All VAT categories stand in one card.
-        return _link(
-            "source.index", _("Correct the settings"), _anchor="field-vat" if place == "vat" else f"field-{fix}"
-        )
+    if place == "vat":
+        return _link("vat.index", _("Choose the VAT category"))
+    if place in ("supplier", "general"):
+        return _link("settings.index", _("Correct the settings"), _anchor=f"field-{fix}")
     if place == "gateway":
         return _link("gateways.index", _("Correct the gateway"))
     return None

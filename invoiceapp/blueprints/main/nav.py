@@ -48,8 +48,11 @@ def _items(waiting: int, wanted: dict[str, str]) -> list[dict[str, Any]]:
         ("main.dashboard", _("Dashboard"), "layout-dashboard"),
         ("export.index", _("Manual export"), "file-export"),
         ("runs.index", _("Runs"), "history"),
-        ("rules.index", _("Customers"), "users"),
+        ("adaptors.general", _("General"), "settings"),
         ("source.index", _("Source"), "database"),
+        ("rules.index", _("Customers"), "users"),
+        ("settings.index", _("Common settings"), "adjustments"),
+        ("vat.index", _("VAT"), "receipt"),
         ("gateways.index", _("Gateways"), "route"),
         ("rulepacks.index", _("Official rules"), "list-check"),
     )

@@ -16,7 +16,7 @@ from invoiceapp.blueprints.tenancy import chosen_adaptor
 from invoiceapp.htmx import render_page_or_fragment
 from invoiceapp.languages import LANGUAGES, say
 from invoiceapp.models import Adaptor, db
-from invoiceapp.services.configuration import gateways, rules
+from invoiceapp.services.configuration import customers, gateways
 from invoiceapp.services.export import problems, queries, runs
 from invoiceapp.services.people import access, preferences
 
@@ -84,7 +84,7 @@ def _context(adaptor: Adaptor) -> dict[str, Any]:
         "wanted": wanted,
         "found": queries.documents_page(adaptor.id, wanted),
         "counts": queries.counts(adaptor.id),
-        "customers": rules.counts(adaptor.id),
+        "customers": customers.counts(adaptor.id),
         "problems": _problems(adaptor),
         "run": runs.active(adaptor.id),
         "paused": [row for row in gateways.of_subscription(adaptor.subscription_id) if row.is_paused],

@@ -1,5 +1,6 @@
 """Customers and their export rules."""
 
-from .views import blueprint
+from . import customer, customers  # noqa: F401 - importing binds their routes
+from .blueprint import blueprint
 
 __all__ = ["blueprint"]

@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 from invoiceapp.blueprints.declared import as_text, group_title, raw_values, typed_values
 from invoiceapp.domain.fields import Field
 from invoiceapp.models import Adaptor, Customer
-from invoiceapp.services.configuration import adaptors, rules, source_values
-from invoiceapp.services.configuration.settings import Origin, declared, posted, resolve_one, stored_in
+from invoiceapp.services.configuration import adaptors, saving, source_values
+from invoiceapp.services.configuration.settings import Origin, declared, resolve_one, stored_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def _inherited(group: str, field: Field, adaptor: Adaptor, from_source: Mapping[
 
 def raw_settings(customer: Customer, form: Mapping[str, str]) -> dict[str, str]:
     """What was typed, by ``<group>.<field>``."""
-    groups = posted(rules.setting_groups(customer.rule), form)
+    groups = saving.setting_groups(customer.rule)
     return {key: text for group in groups for key, text in raw_values(declared(group), form, f"{group}.").items()}
 
 
@@ -58,7 +58,7 @@ def groups(
     }
     stored = customer.rule.settings if customer.rule else {}
     found = []
-    for name in rules.setting_groups(customer.rule):
+    for name in saving.setting_groups(customer.rule):
         fields = declared(name)
         inherited = {field.name: _inherited(name, field, adaptor, known.get(name, {})) for field in fields}
         found.append(

@@ -36,11 +36,14 @@ class Resolved:
 FORMATS = "formats."
 
 
-def declared(group: str) -> tuple[Field, ...]:
-    """The declared fields of a group. Raises ``KeyError`` for a format that this installation does not have."""
+def declared(group: str, *, common: bool = False) -> tuple[Field, ...]:
+    """The declared fields of a group; ``common``: only those that make sense for all customers together.
+
+    Raises ``KeyError`` for a format that this installation does not have.
+    """
     if group.startswith(FORMATS):
         return formats()[group.removeprefix(FORMATS)].options
-    return fields_of(group)
+    return tuple(field for field in fields_of(group) if not (common and field.is_individual))
 
 
 def stored_in(stored: Mapping[str, Any], group: str) -> Mapping[str, Any]:
@@ -58,19 +61,37 @@ def _mapping(stored: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def with_groups(
-    stored: Mapping[str, Any], new: Mapping[str, Mapping[str, Any]], groups: Iterable[str]
-) -> dict[str, Any]:
-    """Stored settings in which ``groups`` hold what is ``new``, and nothing else of what they held."""
-    kept = dict(stored)
-    options = dict(stored.get("formats") or {})
-    for group in groups:
-        holder, name = (options, group.removeprefix(FORMATS)) if group.startswith(FORMATS) else (kept, group)
-        holder.pop(name, None)
-        if new.get(group):
-            holder[name] = dict(new[group])
-    kept.pop("formats", None)
-    return {**kept, "formats": options} if options else kept
+#: Where a stored value stands: ("customer", "orderNumber"), ("formats", "edifact-d96a", "lineEnds"), ("vat", "<rate id>").
+Place = tuple[str, ...]
+
+
+def place(group: str, name: str) -> Place:
+    """Where a field of a group is stored."""
+    return ("formats", group.removeprefix(FORMATS), name) if group.startswith(FORMATS) else (group, name)
+
+
+def places(settings: Mapping[str, Any]) -> dict[Place, Any]:
+    """All values of stored settings by their place; what has a wrong shape is left out."""
+    found: dict[Place, Any] = {}
+    for group, stored in settings.items():
+        for name, value in stored.items() if isinstance(stored, Mapping) else ():
+            if group != "formats":
+                found[group, name] = value
+            elif isinstance(value, Mapping):
+                found |= {(group, name, option): chosen for option, chosen in value.items()}
+    return found
+
+
+def applied(settings: Mapping[str, Any], wanted: Mapping[Place, Any]) -> dict[str, Any]:
+    """Stored settings in which the ``wanted`` values hold; None takes one out. Empty groups disappear."""
+    result = places(settings) | dict(wanted)
+    nested: dict[str, Any] = {}
+    for found in sorted(found for found, value in result.items() if value is not None):
+        holder = nested
+        for name in found[:-1]:
+            holder = holder.setdefault(name, {})
+        holder[found[-1]] = result[found]
+    return nested
 
 
 def _is_set(values: Mapping[str, Any], name: str) -> bool:
@@ -105,27 +126,24 @@ def _as_stored(value: Any) -> Any:
     return {"scheme": value.scheme, "value": value.value} if isinstance(value, Participant) else value
 
 
-def posted(groups: Iterable[str], form: Mapping[str, str]) -> tuple[str, ...]:
-    """The groups that a form had fields of. A page that was opened before another format was chosen lacks the new
-    format's options, and saving it must not clear them."""
-    return tuple(group for group in groups if any(name.startswith(f"{group}.") for name in form))
+def from_form(groups: Iterable[str], raw: Mapping[str, str], *, common: bool = False) -> dict[Place, Any]:
+    """What form values named ``<group>.<field>`` ask for, by place; None (inherit) where a field was left empty.
 
-
-def from_form(groups: Iterable[str], raw: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Settings as they are stored, from form values named ``<group>.<field>``; empty ones are left out (inherit).
-
-    Raises ``InvalidInput``, its errors by the same names.
+    Fields that the form did not have are not in it: a page that was opened
+    before another format was chosen lacks the new format's options, and saving
+    it must not clear them. ``common``: of the fields that make sense for all
+    customers together. Raises ``InvalidInput``, its errors by the same names.
     """
-    stored: dict[str, dict[str, Any]] = {}
+    wanted: dict[Place, Any] = {}
     errors: dict[str, Text] = {}
     for group in groups:
-        fields = declared(group)
-        typed = {field.name: raw.get(f"{group}.{field.name}", "") for field in fields}
+        fields = [field for field in declared(group, common=common) if f"{group}.{field.name}" in raw]
+        typed = {field.name: raw[f"{group}.{field.name}"] for field in fields}
         values, wrong = parse_all(fields, typed)
         errors |= {f"{group}.{name}": text for name, text in wrong.items()}
-        given = {name: _as_stored(value) for name, value in values.items() if typed[name].strip()}
-        if given:
-            stored[group] = given
+        wanted |= {
+            place(group, name): _as_stored(value) if typed[name].strip() else None for name, value in values.items()
+        }
     if errors:
         raise InvalidInput(errors)
-    return stored
+    return wanted

@@ -9,7 +9,7 @@ from sqlalchemy import exists, or_, select, update
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Run, RunState, Stage, db, utcnow
-from invoiceapp.services import bell
+from invoiceapp.services import background, bell
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import Conflict
 from invoiceapp.services.export import recovery, runs
@@ -60,6 +60,7 @@ def _ring_for_due_work() -> None:
                 )
             )
         ).all()
+        waiting_jobs = background.due()
         to_convert = db.session.scalar(
             select(
                 exists().where(
@@ -79,6 +80,8 @@ def _ring_for_due_work() -> None:
         )
     for run_id in stuck_runs:
         bell.ring("execute_run", run_id)
+    for job_id in waiting_jobs:
+        bell.ring("work", job_id)
     if to_convert:
         bell.ring("convert")
     if to_deliver:

@@ -38,6 +38,11 @@ def membership() -> Membership:
     return found[0]
 
 
+def actor() -> str:
+    """The signed-in person as histories name them."""
+    return str(current_user.email)
+
+
 def subscription() -> Subscription:
     """The signed-in person's tenant."""
     return membership().subscription
@@ -66,6 +71,10 @@ def scoped(model: type[T], row_id: str) -> T:
 
 
 def adaptors() -> list[Adaptor]:
-    """The tenant's adaptors, oldest first."""
-    query = select(Adaptor).where(Adaptor.subscription_id == membership().subscription_id).order_by(Adaptor.id)
+    """The tenant's adaptors that were not deleted, oldest first."""
+    query = (
+        select(Adaptor)
+        .where(Adaptor.subscription_id == membership().subscription_id, Adaptor.deleted_at.is_(None))
+        .order_by(Adaptor.id)
+    )
     return list(db.session.scalars(query))

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Adaptor, Customer, Delivery, Document, ExportRule, Gateway, Stage, db
-from invoiceapp.services.configuration import rules, sources
+from invoiceapp.services.configuration import customers, sources
 
 Make = Callable[..., Any]
 
@@ -48,7 +48,7 @@ def test_the_next_page_follows_by_key_without_repeating_anybody(
 ) -> None:
     for number in range(5):
         make_customer(f"Kunde {number}")
-    monkeypatch.setattr(rules.customers_page, "__defaults__", (2,))
+    monkeypatch.setattr(customers.page, "__defaults__", (2,))
     seen, path = [], "/customers"
     while path:
         page = signed_in.get(path).text
@@ -77,7 +77,7 @@ def test_everything_means_everything_that_matches_the_filter(
         make_customer(name, active=None)
     data = {"everything": "1", "q": "kommune", "format": "peppol-bis-3", "gateway": gateway.id}
     submit(signed_in, f"/customers/{adaptor.id}/activate", data)
-    assert rules.counts(adaptor.id) == {"customers": 3, "active": 2}
+    assert customers.counts(adaptor.id) == {"customers": 3, "active": 2}
 
 
 def test_a_wrong_choice_asks_again_with_the_same_customers(

@@ -10,7 +10,6 @@ from flask.testing import FlaskClient
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.models import Adaptor, Delivery, Document, Stage, db
-from invoiceapp.services.configuration import rules
 
 RATES = [
     {"id": "full", "name": "Salgsmoms", "rate": Decimal("0.25")},
@@ -60,7 +59,7 @@ def test_a_right_token_connects_and_then_customers_and_rates_are_read(
     assert "Nordlys Kontor &amp; Service ApS" in page
     assert 'value="right"' not in page
     submit(signed_in, f"/source/{adaptor.id}/read")
-    assert rules.counts(adaptor.id)["customers"] > 10
+    assert customers.counts(adaptor.id)["customers"] > 10
 
 
 @pytest.mark.server

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.models import Customer, Delivery, Document, ExportRule, Stage, db
-from invoiceapp.services.configuration import rules
-from invoiceapp.services.configuration.rules import Filter
+from invoiceapp.services.configuration import customers, rules, saving
+from invoiceapp.services.configuration.customers import Filter
 from invoiceapp.services.errors import InvalidInput, ServiceError
 from invoiceapp.services.export import actions
 
@@ -28,12 +28,12 @@ def test_customers_are_activated_with_a_format_and_a_gateway(adaptor, gateway, m
     assert {(rule_of(row).active, rule_of(row).format, rule_of(row).gateway_id) for row in rows} == {
         (True, "oioubl-2.1", gateway.id)
     }
-    assert rules.counts(adaptor.id) == {"customers": 2, "active": 2}
+    assert customers.counts(adaptor.id) == {"customers": 2, "active": 2}
 
 
 def test_activating_again_changes_the_format_and_keeps_the_settings(adaptor, gateway, make_customer):
     row = make_customer()
-    rules.save_overrides(row.id, {"customer.buyerReference": "REF"})
+    saving.save_overrides(row.id, {"customer.buyerReference": "REF"})
     rules.deactivate(adaptor.id, [row.id])
     rules.activate(adaptor.id, [row.id], "oioubl-2.1", gateway.id)
     assert rule_of(row).format == "oioubl-2.1" and rule_of(row).settings == {"customer": {"buyerReference": "REF"}}
@@ -68,23 +68,23 @@ def test_a_gateway_that_cannot_take_the_format_is_refused(adaptor, gateway, make
 def test_deactivating_counts_only_those_that_were_active(adaptor, make_customer):
     rows = [make_customer("A"), make_customer("B", active=False), make_customer("C", active=None)]
     assert rules.deactivate(adaptor.id, [row.id for row in rows]) == 1
-    assert rules.counts(adaptor.id)["active"] == 0
+    assert customers.counts(adaptor.id)["active"] == 0
 
 
 def test_overrides_need_an_activated_customer_and_right_values(adaptor, make_customer):
     with pytest.raises(ServiceError) as caught:
-        rules.save_overrides(make_customer(active=None).id, {})
+        saving.save_overrides(make_customer(active=None).id, {})
     assert "Aktivér" in caught.value.text.da
     row = make_customer("B")
     with pytest.raises(InvalidInput) as caught:
-        rules.save_overrides(row.id, {"customer.email": "not an address"})
+        saving.save_overrides(row.id, {"customer.email": "not an address"})
     assert set(caught.value.errors) == {"customer.email"} and rule_of(row).settings == {}
 
 
 def test_an_empty_override_inherits_again(adaptor, make_customer):
     row = make_customer()
-    rules.save_overrides(row.id, {"customer.buyerReference": "REF"})
-    rules.save_overrides(row.id, {"customer.buyerReference": " "})
+    saving.save_overrides(row.id, {"customer.buyerReference": "REF"})
+    saving.save_overrides(row.id, {"customer.buyerReference": " "})
     assert rule_of(row).settings == {}
 
 
@@ -98,7 +98,7 @@ def test_saving_overrides_converts_only_that_customers_blocked_documents(
     make_delivery(sent, DeliveryState.DELIVERED)
     other = make_document(second, "3")
     make_delivery(other, DeliveryState.BLOCKED, next_at=None)
-    assert rules.save_overrides(first.id, {"customer.buyerReference": "REF"}) == 1
+    assert saving.save_overrides(first.id, {"customer.buyerReference": "REF"}).released == 1
     assert (blocked.stage, sent.stage, other.stage) == (Stage.QUEUED, Stage.CONVERTED, Stage.CONVERTED)
     assert rules.release_all_blocked(adaptor.id) == 1 and other.stage is Stage.QUEUED
 
@@ -109,7 +109,7 @@ def test_customers_are_listed_page_by_page_each_once(adaptor, make_customer):
     make_customer("Arkiveret", is_archived=True)
     seen, after = [], ""
     while True:
-        page = rules.customers_page(adaptor.id, Filter(after=after), size=5)
+        page = customers.page(adaptor.id, Filter(after=after), size=5)
         seen += [(row.name, row.id) for row in page.customers]
         assert page.matching == 23
         if not page.next:
@@ -130,17 +130,17 @@ def test_customers_are_listed_page_by_page_each_once(adaptor, make_customer):
 )
 def test_the_list_can_be_narrowed(adaptor, make_customer, wanted, names):
     make_customer("A 100%"), make_customer("B", active=False, gln="5798000000002"), make_customer("C", active=None)
-    assert {row.name for row in rules.customers_page(adaptor.id, wanted).customers} == names
-    found = db.session.scalars(select(Customer.name).where(Customer.id.in_(rules.matching_ids(adaptor.id, wanted))))
+    assert {row.name for row in customers.page(adaptor.id, wanted).customers} == names
+    found = db.session.scalars(select(Customer.name).where(Customer.id.in_(customers.matching_ids(adaptor.id, wanted))))
     assert set(found) == names
 
 
 def test_what_most_formats_need_is_hinted_at(adaptor, make_customer):
-    assert rules.hints(make_customer("A")) == []
+    assert customers.hints(make_customer("A")) == []
     bare = make_customer("B", gln=None, country=None)
-    assert [hint.da for hint in rules.hints(bare)] == ["Mangler EAN eller CVR", "Mangler land"]
-    rules.save_overrides(bare.id, {"customer.endpoint": "0184:12345674", "customer.country": "DK"})
-    assert rules.hints(db.session.get_one(Customer, bare.id, populate_existing=True)) == []
+    assert [hint.da for hint in customers.hints(bare)] == ["Mangler EAN eller CVR", "Mangler land"]
+    saving.save_overrides(bare.id, {"customer.endpoint": "0184:12345674", "customer.country": "DK"})
+    assert customers.hints(db.session.get_one(Customer, bare.id, populate_existing=True)) == []
 
 
 @pytest.mark.parametrize("first", ["cancel", "release"])
@@ -219,7 +219,7 @@ def test_a_page_that_was_opened_before_another_format_was_chosen_clears_nothing_
     rule.format = "edifact-d96a"
     rule.settings = {"formats": {"edifact-d96a": {"profile": "dk-retail"}}, "customer": {"orderNumber": "PO"}}
     db.session.commit()
-    rules.save_overrides(customer.id, {"customer.orderNumber": "PO-2", "formats.peppol-bis-3.envelope": ""})
+    saving.save_overrides(customer.id, {"customer.orderNumber": "PO-2", "formats.peppol-bis-3.envelope": ""})
     settings = db.session.get(type(rule), rule.id, populate_existing=True).settings
     assert settings == {"formats": {"edifact-d96a": {"profile": "dk-retail"}}, "customer": {"orderNumber": "PO-2"}}
 
@@ -229,10 +229,10 @@ def test_options_of_the_customers_format_are_saved_and_cleared(adaptor, gateway,
     rule = customer.rule
     rule.format = "edifact-d96a"
     db.session.commit()
-    rules.save_overrides(customer.id, {"formats.edifact-d96a.profile": "dk-retail", "formats.csv.dialect": "x"})
+    saving.save_overrides(customer.id, {"formats.edifact-d96a.profile": "dk-retail", "formats.csv.dialect": "x"})
     assert rule.settings == {"formats": {"edifact-d96a": {"profile": "dk-retail"}}}
-    rules.save_overrides(customer.id, {"formats.edifact-d96a.profile": ""})
+    saving.save_overrides(customer.id, {"formats.edifact-d96a.profile": ""})
     assert rule.settings == {}
     with pytest.raises(InvalidInput) as refused:
-        rules.save_overrides(customer.id, {"formats.edifact-d96a.profile": "gone"})
+        saving.save_overrides(customer.id, {"formats.edifact-d96a.profile": "gone"})
     assert refused.value.errors.keys() == {"formats.edifact-d96a.profile"}

@@ -5,7 +5,7 @@ import pytest
 from invoiceapp.domain.identifiers import Participant
 from invoiceapp.domain.settings import SettingsInvalid, VatChoice
 from invoiceapp.domain.tax import VatCategory
-from invoiceapp.services.configuration.settings import Origin, Resolved, from_form, resolve, resolve_one, with_groups
+from invoiceapp.services.configuration.settings import Origin, Resolved, applied, from_form, resolve, resolve_one
 from invoiceapp.services.errors import InvalidInput
 
 COMMON = {
@@ -62,7 +62,7 @@ def test_a_stored_value_that_cannot_be_used_is_named():
 
 
 def test_a_form_is_stored_as_json_and_empty_fields_inherit():
-    stored = from_form(
+    wanted = from_form(
         ["general", "customer"],
         {
             "general.note": " Tak ",
@@ -71,10 +71,13 @@ def test_a_form_is_stored_as_json_and_empty_fields_inherit():
             "supplier.name": "x",
         },
     )
-    assert stored == {
-        "general": {"note": "Tak"},
-        "customer": {"endpoint": {"scheme": "0088", "value": "5798000000001"}},
+    assert wanted == {
+        ("general", "note"): "Tak",
+        ("general", "paymentTerms"): None,
+        ("customer", "endpoint"): {"scheme": "0088", "value": "5798000000001"},
     }
+    stored = applied({"general": {"paymentTerms": "Netto 8 dage"}}, wanted)
+    assert "paymentTerms" not in stored["general"]
     assert resolve(stored, {}).customer.endpoint == Participant("0088", "5798000000001")
 
 
@@ -105,9 +108,14 @@ def test_saving_one_formats_options_leaves_the_others_alone():
         "general": {"note": "Hej"},
         "formats": {"csv": {"dialect": "danish-excel"}, "edifact-d96a": {"testFlag": True}},
     }
-    saved = with_groups(stored, {"formats.edifact-d96a": {"profile": "dk-retail"}}, ["general", "formats.edifact-d96a"])
-    assert saved == {"formats": {"csv": {"dialect": "danish-excel"}, "edifact-d96a": {"profile": "dk-retail"}}}
-    assert with_groups(saved, {}, ["formats.csv", "formats.edifact-d96a"]) == {}
+    wanted = from_form(["formats.edifact-d96a"], {"formats.edifact-d96a.profile": "dk-retail", "general.note": ""})
+    saved = applied(stored, wanted)
+    assert saved == {
+        "general": {"note": "Hej"},
+        "formats": {"csv": {"dialect": "danish-excel"}, "edifact-d96a": {"profile": "dk-retail", "testFlag": True}},
+    }
+    cleared = {("formats", "csv", "dialect"): None, ("general", "note"): None}
+    assert applied(saved, cleared) == {"formats": {"edifact-d96a": {"profile": "dk-retail", "testFlag": True}}}
 
 
 @pytest.mark.parametrize(("group", "name"), [("supplier", "gln"), ("customer", "gln"), ("customer", "deliveryGln")])

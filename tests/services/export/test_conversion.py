@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Delivery, Document, Event, Gateway, Rendition, Stage, db, utcnow
-from invoiceapp.services.configuration import rules
+from invoiceapp.services.configuration import rules, saving
 from invoiceapp.services.errors import ServiceError
 from invoiceapp.services.export import actions, archive, conversion, delivery, documents, drawing
 from invoiceapp.sources.base import NotFound, SourceDocument, SourceUnavailable
@@ -212,7 +212,7 @@ def test_a_mended_document_goes_on_in_the_same_row(queued, rule_of):
     conversion.convert_due()
     blocked = only_delivery(key)
     row_id, fence = blocked.id, blocked.fence
-    assert rules.save_overrides(customer_id, {"customer.email": "bogholderi@kunde.example"}) == 1
+    assert saving.save_overrides(customer_id, {"customer.email": "bogholderi@kunde.example"}).released == 1
     assert again(key).stage is Stage.QUEUED
     conversion.convert_due()
     mended = only_delivery(key)
@@ -372,7 +372,7 @@ def test_a_blocked_one_that_a_person_takes_out_is_not_converted_after_all(queued
     rule_of(document).settings = {"customer": {"email": "not an address"}}
     db.session.commit()
     conversion.convert_due()
-    rules.save_overrides(customer_id, {})
+    saving.save_overrides(customer_id, {})
     actions.cancel(only_delivery(key), "ejer@example.com", "kreditering i stedet")
     assert conversion.convert_due() == 0
     assert only_delivery(key).state is S.CANCELLED and again(key).stage is Stage.CONVERTED

@@ -1,0 +1,5 @@
+"""Settings for all customers of an adaptor."""
+
+from .views import blueprint
+
+__all__ = ["blueprint"]
