@@ -13,7 +13,7 @@ from invoiceapp.current import config
 from invoiceapp.domain.tax import VatCategory
 from invoiceapp.extensions import security
 from invoiceapp.models import Adaptor, Customer, Gateway, Membership, Role, Subscription, User, utcnow
-from invoiceapp.services.configuration import gateways, rules, sources
+from invoiceapp.services.configuration import customer_reading, gateways, rules, sources
 from invoiceapp.services.database import transaction
 
 from . import addresses
@@ -171,7 +171,7 @@ def create() -> list[str]:
         adaptor_id, is_new = _adaptor(subscription_id)
         sources.connect(adaptor_id, {"token": TOKEN, "base_url": found.billy_url})
         if is_new:
-            sources.refresh_customers(adaptor_id)
+            customer_reading.refresh_customers(adaptor_id)
             _vat_map(adaptor_id)
             _sender(adaptor_id)
             _activate(adaptor_id, sftp, mail)

@@ -35,7 +35,7 @@ from invoiceapp.models import (
     Stage,
     db,
 )
-from invoiceapp.services.configuration import rules, sources
+from invoiceapp.services.configuration import customer_reading, rules, sources
 from invoiceapp.services.daily.tick import tick
 from invoiceapp.services.export import runs
 
@@ -82,7 +82,7 @@ def activated(adaptor: Adaptor, billy: Server, sftp: Gateway, mail: Gateway) -> 
     adaptor.organization = None
     db.session.commit()
     sources.connect(adaptor.id, {"token": "demo-token", "base_url": billy.url})
-    sources.refresh_customers(adaptor.id)
+    customer_reading.refresh_customers(adaptor.id)
     ids = list(db.session.scalars(select(Customer.id).where(Customer.adaptor_id == adaptor.id).order_by(Customer.name)))
     rules.activate(adaptor.id, ids, "peppol-bis-3", sftp.id)
     rules.activate(adaptor.id, ids[::3], "peppol-bis-3", mail.id)

@@ -18,7 +18,7 @@ from invoiceapp.domain.fields import Field
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import CheckStep, Consignment, Receipt, Transport, registry
 from invoiceapp.models import Adaptor, Delivery, Gateway, Rendition, db, new_id
-from invoiceapp.services.configuration import sources
+from invoiceapp.services.configuration import customer_reading, sources
 from invoiceapp.services.export import archive
 from invoiceapp.sources.billy import client as billy_client
 
@@ -132,7 +132,7 @@ def connected(billy: Server, adaptor: Adaptor) -> Adaptor:
     adaptor.organization = None
     db.session.commit()
     sources.connect(adaptor.id, {"token": "demo-token", "base_url": billy.url})
-    sources.refresh_customers(adaptor.id)
+    customer_reading.refresh_customers(adaptor.id)
     db.session.commit()
     return adaptor
 

@@ -12,7 +12,7 @@ from invoiceapp.blueprints.tenancy import chosen_adaptor
 from invoiceapp.htmx import render_page_or_fragment
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor
-from invoiceapp.services.configuration import customers, rules, sources
+from invoiceapp.services.configuration import customer_reading, customers, rules
 from invoiceapp.services.errors import InvalidInput, ServiceError
 from invoiceapp.services.people.access import scoped
 
@@ -92,7 +92,7 @@ def read(adaptor_id: str) -> ResponseReturnValue:
     """Read the customers from the source now."""
     adaptor = scoped(Adaptor, adaptor_id)
     try:
-        count = sources.read_now(adaptor_id)
+        count = customer_reading.read_now(adaptor_id)
         flash(_("Customers read: %(count)s.", count=count), "success")
     except ServiceError as error:
         flash(say(error.text), "error")

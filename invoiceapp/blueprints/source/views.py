@@ -14,7 +14,7 @@ from invoiceapp.blueprints.tenancy import chosen_adaptor, protect
 from invoiceapp.formatting import language
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor
-from invoiceapp.services.configuration import adaptors, customers, sources
+from invoiceapp.services.configuration import adaptors, customer_reading, customers, sources
 from invoiceapp.services.errors import InvalidInput, ServiceError
 from invoiceapp.services.export import queries
 from invoiceapp.services.people import access
@@ -72,7 +72,7 @@ def read(adaptor_id: str) -> ResponseReturnValue:
     """Read customers and tax rates now."""
     access.scoped(Adaptor, adaptor_id)
     try:
-        count = sources.read_now(adaptor_id)
+        count = customer_reading.read_now(adaptor_id)
     except ServiceError as error:
         flash(say(error.text), "error")
         return redirect(url_for(".index", adaptor=adaptor_id), 303)

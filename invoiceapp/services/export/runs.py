@@ -27,7 +27,7 @@ from invoiceapp.models import (
     utcnow,
 )
 from invoiceapp.services import bell
-from invoiceapp.services.configuration import sources
+from invoiceapp.services.configuration import customer_reading, sources
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import Conflict, ServiceError, text_dict
 from invoiceapp.sources.base import (
@@ -208,7 +208,7 @@ def _read(run_id: str, token: str) -> None:
         query, waiting = _query(run, adaptor), list(adaptor.retry_ids) if run.moves_watermark else []
         opened = sources.open_source(adaptor)
     with opened as source:
-        sources.read_customers(work.adaptor_id, source, lambda: _renew(work))
+        customer_reading.read_customers(work.adaptor_id, source, lambda: _renew(work))
         of_customers = len(source.skipped)
         _keep_all(work, source.documents(query))
         work.failed = _ids_of(source.skipped[of_customers:])

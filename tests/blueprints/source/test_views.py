@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.models import Adaptor, Delivery, Document, Stage, db
+from invoiceapp.services.configuration import customers
 
 RATES = [
     {"id": "full", "name": "Salgsmoms", "rate": Decimal("0.25")},

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from invoiceapp.models import Adaptor, Customer, db
-from invoiceapp.services.configuration import sources
+from invoiceapp.services.configuration import customer_reading, sources
 from invoiceapp.services.errors import InvalidInput
 from invoiceapp.sources.base import CredentialsRefused, SourceCustomer, SourceUnavailable
 
@@ -96,19 +96,19 @@ def test_customers_are_read_once_and_brought_up_to_date(connected, billy):
     before = count()
     contact = next(one for one in billy.api.store.tables["contacts"].values() if one["isCustomer"])
     contact["name"] = "Nyt Navn ApS"
-    assert sources.refresh_customers(connected.id) == before == count() > 20
+    assert customer_reading.refresh_customers(connected.id) == before == count() > 20
     assert db.session.scalars(select(Customer.name).where(Customer.source_id == contact["id"])).one() == "Nyt Navn ApS"
 
 
 def test_a_failed_read_is_remembered_and_forgotten_after_a_good_one(connected, billy):
     billy.api.faults.down = True
     with pytest.raises(SourceUnavailable):
-        sources.refresh_customers(connected.id)
+        customer_reading.refresh_customers(connected.id)
     assert "Billy svarer ikke" in again(connected).source_error["da"]
     with pytest.raises(sources.SourceFailed):
-        sources.read_now(connected.id)
+        customer_reading.read_now(connected.id)
     billy.api.faults.down = False
-    sources.read_now(connected.id)
+    customer_reading.read_now(connected.id)
     assert again(connected).source_error is None
 
 
@@ -122,7 +122,7 @@ def test_no_transaction_is_open_while_customers_are_read(connected, billy, monke
         return real(*arguments, **options)
 
     monkeypatch.setattr(requests.Session, "send", send)
-    sources.refresh_customers(connected.id)
+    customer_reading.refresh_customers(connected.id)
     sources.connect(connected.id, {"token": TOKEN, "base_url": billy.url})
     assert seen == {False}
 
