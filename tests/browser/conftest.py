@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.product import ROOT, Product
+
+from invoiceapp.demo.addresses import Addresses
+from invoiceapp.demo.serve import running
 
 SCREENS = ROOT / "docs" / "screens"
 #: Without these, Chromium calls home at every start.
@@ -32,6 +36,29 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     started = Product(tmp_path_factory.mktemp("product"))
     yield started
     started.close()
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyInstall:
+    """A product with one user and nothing else, and somebody else's Billy and receivers on this machine."""
+
+    product: Product
+    partners: Addresses
+    email: str = "ny@example.com"
+    password: str = "korrekt-hest-batteri"
+
+
+@pytest.fixture(scope="session")
+def empty_install(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmptyInstall]:
+    with running(tmp_path_factory.mktemp("partners")) as partners:
+        product = Product(tmp_path_factory.mktemp("empty"), demo=False)
+        install = EmptyInstall(product, partners)
+        product.command(
+            "users", "create-admin", "--company", "Ny Bogholder ApS", "--email", install.email,
+            "--password", install.password,
+        )  # fmt: skip
+        yield install
+        product.close()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 class Product:
     """Running; stop it with ``close``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, demo: bool = True) -> None:
+        self.demo = demo
         self.folder = folder
         self.log = folder / "log"
         self.port = free_port()
@@ -30,6 +31,7 @@ class Product:
             **{name: value for name, value in os.environ.items() if not name.endswith("_URL")},
             "INSTANCE_DIR": str(folder / "instance"),
             "PORT": str(self.port),
+            "DEMO": "1" if demo else "0",
             "PYTHONUNBUFFERED": "1",
         }
         self.url = f"http://127.0.0.1:{self.port}"
@@ -45,7 +47,8 @@ class Product:
             if self.process.poll() is not None:
                 break
             try:
-                if "password:" in self.log.read_text() and requests.get(f"{self.url}/login", timeout=2).ok:
+                is_announced = not self.demo or "password:" in self.log.read_text()
+                if is_announced and requests.get(f"{self.url}/login", timeout=2).ok:
                     return
             except requests.RequestException:
                 pass
@@ -58,13 +61,16 @@ class Product:
         assert found, self.log.read_text()
         return found.group(1)
 
+    def command(self, *arguments: str) -> str:
+        """What a command prints."""
+        return subprocess.run(
+            [sys.executable, "-m", "flask", *arguments],
+            cwd=ROOT, env={**self.environment, "BASE_URL": self.url}, capture_output=True, text=True, timeout=60, check=True,
+        ).stdout  # fmt: skip
+
     def flask(self, *arguments: str) -> Any:
         """JSON that a command prints."""
-        result = subprocess.run(
-            [sys.executable, "-m", "flask", *arguments, "--json"],
-            cwd=ROOT, env={**self.environment, "BASE_URL": self.url}, capture_output=True, text=True, timeout=60, check=True,
-        )  # fmt: skip
-        return json.loads(result.stdout)
+        return json.loads(self.command(*arguments, "--json"))
 
     def wait_for_deliveries(self, wanted: int, seconds: float = 60) -> list[dict[str, Any]]:
         """The deliveries, once ``wanted`` of them have arrived."""

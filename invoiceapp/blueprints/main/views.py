@@ -23,6 +23,7 @@ from invoiceapp.services.people import access, preferences
 from . import nav  # noqa: F401 - importing binds the menu
 from .blueprint import blueprint
 from .links import fix_link, optional_url
+from .onboarding import lines
 from .way_back import page_at_or_above
 
 blueprint.add_app_template_global(say)
@@ -103,7 +104,12 @@ def dashboard() -> str:
         return render_template("main/no_adaptor.html")
     choices = [(row.id, row.name) for row in access.adaptors()]
     return render_page_or_fragment(
-        "main/page.html", "main/_results.html", statuses=_statuses(), adaptors=choices, **_context(adaptor)
+        "main/page.html",
+        "main/_results.html",
+        statuses=_statuses(),
+        adaptors=choices,
+        onboarding=lines(adaptor),
+        **_context(adaptor),
     )
 
 

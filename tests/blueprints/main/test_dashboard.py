@@ -28,10 +28,21 @@ def test_a_visitor_is_sent_to_sign_in(client: FlaskClient) -> None:
     assert answer.location.startswith("/login")
 
 
-def test_without_an_adaptor_the_next_step_is_to_connect_billy(signed_in: FlaskClient) -> None:
+def test_without_an_adaptor_the_next_step_is_the_catalogue(signed_in: FlaskClient) -> None:
     answer = signed_in.get("/")
     assert answer.status_code == 200
-    assert "Connect Billy to begin" in answer.text
+    assert "Activate an adaptor to begin" in answer.text and "/adaptors/catalogue" in answer.text
+
+
+def test_the_checklist_stands_there_until_the_first_document_has_arrived(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable, make_delivery: Callable
+) -> None:
+    delivery = make_delivery(make_document(make_customer(), "1001"), DeliveryState.PENDING)
+    page = signed_in.get("/").text
+    assert 'id="onboarding"' in page and page.count('aria-current="step"') == 1
+    delivery.state = DeliveryState.DELIVERED
+    db.session.commit()
+    assert 'id="onboarding"' not in signed_in.get("/").text
 
 
 def test_a_source_that_is_not_connected_is_said_above_the_list(signed_in: FlaskClient, adaptor: Adaptor) -> None:
