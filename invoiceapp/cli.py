@@ -15,6 +15,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from invoiceapp.cli_config import config_group
 from invoiceapp.cli_output import plain_errors, print_json
 from invoiceapp.cli_rulepacks import rulepacks_group
 from invoiceapp.domain.delivery import DeliveryState
@@ -40,7 +41,7 @@ users_group = AppGroup("users", help="The first user; later ones are invited.")
 
 def init_app(app: Flask) -> None:
     """Add all groups to ``flask``."""
-    for group in (formats_group, rulepacks_group, runs_group, deliveries_group, demo_group, users_group):
+    for group in (config_group, formats_group, rulepacks_group, runs_group, deliveries_group, demo_group, users_group):
         app.cli.add_command(group)
 
 

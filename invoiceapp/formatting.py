@@ -50,6 +50,7 @@ STATES = {
     "listed": StateLook("secondary", "circle-dashed", lazy_gettext("Not exported")),
     "queued": StateLook("azure", "refresh", lazy_gettext("Converting")),
     "unusable": StateLook("orange", "ban", lazy_gettext("Cannot be exported")),
+    "skipped": StateLook("secondary", "mail-opened", lazy_gettext("Sent by the accounting system")),
 }
 
 

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from invoiceapp.domain.fields import Field, FieldType
 from invoiceapp.domain.identifiers import SCHEME_NAMES, Participant
 from invoiceapp.formatting import decimal_input, in_language
-from invoiceapp.services.configuration.settings import FORMATS
+from invoiceapp.services.configuration.settings import FORMATS, SECTIONS
 from invoiceapp.services.export.queries import format_label
 
 
@@ -62,10 +62,21 @@ def saved(released: int) -> str:
 
 def group_title(name: str) -> str:
     """The heading of a group of settings."""
-    titles = {"general": _("General"), "supplier": _("Supplier (you)"), "customer": _("Customer (the receiver)")}
-    if name in titles:
-        return str(titles[name])
+    if name in SECTIONS:
+        return section_title(name)
     return str(_("Output format: %(name)s", name=in_language(format_label(name.removeprefix(FORMATS)))))
+
+
+def section_title(name: str) -> str:
+    """The heading of a section of a settings page."""
+    titles = {
+        "general": _("General"),
+        "supplier": _("Supplier (you)"),
+        "customer": _("Customer (the receiver)"),
+        "format": _("Output format"),
+        "gateway": _("Gateway"),
+    }
+    return str(titles[name])
 
 
 def as_text(field: Field, value: Any) -> str:
@@ -77,6 +88,14 @@ def as_text(field: Field, value: Any) -> str:
     if isinstance(value, Decimal):
         return decimal_input(value)
     if field.type is FieldType.PARTICIPANT:
-        participant = value if isinstance(value, Participant) else Participant(value["scheme"], value["value"])
-        return f"{SCHEME_NAMES.get(participant.scheme, participant.scheme)} {participant.value}"
-    return in_language(dict(field.choices).get(value)) or str(value)
+        return _address(value)
+    return in_language(dict(field.choices).get(str(value))) or str(value)
+
+
+def _address(value: Any) -> str:
+    """An electronic address, or whatever a hand in the database has written instead."""
+    if isinstance(value, Mapping):
+        value = Participant(str(value.get("scheme", "")), str(value.get("value", "")))
+    if not isinstance(value, Participant):
+        return str(value)
+    return f"{SCHEME_NAMES.get(value.scheme, value.scheme)} {value.value}"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+_STEP = re.compile(r"\d+\. ")
 _INLINE = re.compile(r"\*\*(?P<strong>.+?)\*\*|`(?P<code>.+?)`")
 
 
@@ -19,7 +20,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A ``heading`` or ``paragraph`` of one line, or a ``list`` of several."""
+    """A ``heading`` or ``paragraph`` of one line, or a ``list`` or numbered ``steps`` of several."""
 
     kind: str
     lines: list[list[Span]] = field(default_factory=list)
@@ -40,6 +41,8 @@ def _block(paragraph: str) -> Block:
         return Block("heading", [_spans(paragraph.lstrip("# "))])
     if all(line.startswith("- ") for line in lines):
         return Block("list", [_spans(line[2:]) for line in lines])
+    if all(_STEP.match(line) for line in lines):
+        return Block("steps", [_spans(_STEP.sub("", line)) for line in lines])
     return Block("paragraph", [_spans(" ".join(lines))])
 
 
@@ -50,6 +53,6 @@ def title(text: str) -> str:
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """Headings (``#``), lists (``-``) and paragraphs, with **strong** and `code`; the page's own title is left out."""
+    """Headings (``#``), lists (``-``), steps (``1.``) and paragraphs, with **strong** and `code`; the page's own title is left out."""
     paragraphs = [part for part in re.split(r"\n\s*\n", text.strip()) if part]
     return (_block(part) for part in paragraphs if not part.startswith("# "))

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_security import auth_required
 
 from invoiceapp.languages import say
-from invoiceapp.models import Adaptor
+from invoiceapp.models import Adaptor, Customer, Document, Run
+from invoiceapp.services.configuration.environments import require_kept
 from invoiceapp.services.people.access import adaptors, may_configure, require_configure, scoped
+
+#: Settings screens that are about no adaptor.
+_SHARED = frozenset({"gateways", "rulepacks"})
+#: Rows that addresses name, and that belong to an adaptor.
+_NAMED_BY: dict[str, type[Any]] = {"customer_id": Customer, "document_id": Document, "run_id": Run}
 
 
 def protect(blueprint: Blueprint) -> None:
-    """Guard every view of a settings screen; its templates get ``may_configure`` and ``say``."""
+    """Guard every view of a settings screen; its templates get ``may_configure`` and ``say``.
+
+    Of a deleted adaptor there is nothing to set: its documents are on the dashboard.
+    """
     blueprint.before_request(_check_access)
     blueprint.context_processor(lambda: {"may_configure": may_configure, "say": say})
 
@@ -21,15 +32,31 @@ def protect(blueprint: Blueprint) -> None:
 def _check_access() -> ResponseReturnValue | None:
     if request.method not in ("GET", "HEAD"):
         require_configure()
+    if request.blueprint not in _SHARED and request.endpoint != "adaptors.index":
+        adaptor = named_adaptor()
+        if adaptor is not None:
+            require_kept(adaptor)
+    return None
+
+
+def named_adaptor() -> Adaptor | None:
+    """The adaptor that the address names: itself (``/<adaptor_id>/``, ``?adaptor=``), or by a row of it.
+
+    May be a deleted one. Raises ``NotYours``.
+    """
+    path = request.view_args or {}
+    named = path.get("adaptor_id") or request.args.get("adaptor")
+    if named:
+        return scoped(Adaptor, named)
+    for name, model in _NAMED_BY.items():
+        if name in path:
+            return scoped(Adaptor, scoped(model, path[name]).adaptor_id)
     return None
 
 
 def chosen_adaptor() -> Adaptor | None:
-    """The adaptor that the address names (``?adaptor=``), else the oldest; None where there is none yet.
+    """The adaptor that the address names, else the oldest that was not deleted; None where there is none yet.
 
     Raises ``NotYours``.
     """
-    wanted = request.args.get("adaptor")
-    if wanted:
-        return scoped(Adaptor, wanted)
-    return next(iter(adaptors()), None)
+    return named_adaptor() or next(iter(adaptors()), None)

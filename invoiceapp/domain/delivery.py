@@ -47,6 +47,8 @@ S = DeliveryState
 _MOVES: dict[tuple[DeliveryState, DeliveryState], frozenset[Mover]] = {
     (S.BLOCKED, S.PENDING): frozenset({Mover.CONVERTER}),
     (S.PENDING, S.LEASED): frozenset({Mover.DISPATCHER}),
+    # A test adaptor whose gateway has become a live one. Nothing has left yet.
+    (S.PENDING, S.BLOCKED): frozenset({Mover.DISPATCHER, Mover.PERSON}),
     (S.LEASED, S.PENDING): frozenset({Mover.REAPER, Mover.HOLDER}),
     (S.LEASED, S.SENDING): frozenset({Mover.HOLDER}),
     (S.LEASED, S.FAILED): frozenset({Mover.HOLDER}),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from .findings import Text
 
 #: What a template may use. ``key8`` is the start of the key that never changes between attempts.
 TOKENS = ("type", "number", "date", "customer", "customer-number", "order", "key8")
-DEFAULT = "{type}-{number}"
-LONGEST = 110
+#: Characters of a template, and of a name without its extension: literals, one whole number and one key always fit.
+LONGEST, LONGEST_NAME = 110, 150
 _TOKEN = re.compile(r"\{([^{}]*)\}")
 _SPELLED = {
     ord(letter): spelled for letter, spelled in zip("æøåÆØÅ", ("ae", "oe", "aa", "AE", "OE", "AA"), strict=True)
@@ -27,9 +29,11 @@ class TemplateInvalid(ValueError):
 
 def safe_filename(text: str, longest: int = 80) -> str:
     """A file name that every receiving system takes: ASCII letters, digits, dot, dash, underscore."""
-    spelled = text.translate(_SPELLED)
-    bare = re.sub(r"[^A-Za-z0-9._-]+", "-", spelled).strip("-.")
-    return bare[:longest] or "document"
+    return _plain(text)[:longest] or "document"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text.translate(_SPELLED)).strip("-.")
 
 
 def check(template: str) -> str:
@@ -48,22 +52,59 @@ def check(template: str) -> str:
                 "{number} must be there; otherwise two documents get the same name.",
             )
         )
-    outside = _TOKEN.sub("", template)
-    if outside and safe_filename(f"x{outside}x") != f"x{outside}x":
+    if len(used) > len(set(used)):
+        raise TemplateInvalid(Text("Brug hvert felt i klammer højst én gang.", "Use each part in braces once at most."))
+    if not re.fullmatch(r"(?!\.)[A-Za-z0-9._{}-]+", template):
         raise TemplateInvalid(
             Text(
-                "Brug kun bogstaverne a-z, tal, punktum, bindestreg og understreg.",
-                "Use only the letters a-z, digits, dot, dash and underscore.",
+                "Brug kun bogstaverne a-z, tal, punktum, bindestreg og understreg, og begynd ikke med punktum.",
+                "Use only the letters a-z, digits, dot, dash and underscore, and do not begin with a dot.",
             )
         )
     return template
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """The file's name without its extension. Tokens without a value leave nothing behind."""
-    filled = _TOKEN.sub(lambda match: _token(values.get(match.group(1), "")), template)
-    return safe_filename(re.sub(r"([._-])[._-]+", r"\1", filled), LONGEST)
+    """The file's name without its extension. Tokens without a value leave nothing behind.
+
+    What tells two documents apart, number and key, is never cut; the rest is, where the name would be too long.
+    """
+    known = {token: _plain(values.get(token, ""))[:40] for token in TOKENS}
+    for token in _TOKEN.findall(template):
+        if not known.get(token):
+            # With the separator before it, or after it where it stands first.
+            template = re.sub(rf"^\{{{re.escape(token)}\}}[._-]?|[._-]?\{{{re.escape(token)}\}}", "", template)
+    for width in (40, 20, 10, 5):
+        shown = {token: value if token in ("number", "key8") else value[:width] for token, value in known.items()}
+        name = _replaced(template, shown)
+        if len(name) <= LONGEST_NAME:
+            break
+    return safe_filename(name, LONGEST_NAME)
 
 
-def _token(value: str) -> str:
-    return safe_filename(value, 40) if value.strip() else ""
+def _replaced(template: str, values: Mapping[str, str]) -> str:
+    # Not str.format, which would let a template read attributes.
+    return _TOKEN.sub(lambda match: values.get(match.group(1), ""), template)
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """How the files of one document are called; decided once, so that every attempt uses the same name."""
+
+    template: str | None = None
+    """What the customer's settings say; None leaves it to the gateway"""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """By token, without ``key8``"""
+
+    def stem(self, otherwise: str, key: str) -> str:
+        """The name without extension, by the customer's template, else by ``otherwise``."""
+        return fill(self.template or otherwise, {**self.values, "key8": key[:8]})
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"template": self.template, "values": dict(self.values)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The reverse of ``to_dict``."""
+        return cls(data.get("template"), dict(data.get("values") or {}))

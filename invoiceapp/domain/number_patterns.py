@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 
 from .findings import Text
@@ -16,6 +17,8 @@ from .findings import Text
 LONGEST = 60
 _SIGNS = {"#": "[0-9]", "@": r"[^\W\d_]", "?": r"[^\W_]"}
 _SPACES = re.compile(r"\s+")
+#: Blanks on both sides of a bracket are one blank of the text.
+_AROUND_BRACKET = re.compile(r" ([\[\]]) ")
 
 
 class PatternInvalid(ValueError):
@@ -28,7 +31,7 @@ class PatternInvalid(ValueError):
 
 def check(pattern: str) -> str:
     """The pattern as it is stored. Raises ``PatternInvalid``."""
-    tidy = _SPACES.sub(" ", pattern).strip()
+    tidy = _AROUND_BRACKET.sub(r" \1", _SPACES.sub(" ", pattern).strip())
     taken = _part(tidy)
     if len(tidy) > LONGEST:
         raise PatternInvalid(Text(f"Skriv højst {LONGEST} tegn.", f"Write at most {LONGEST} characters."))
@@ -58,9 +61,19 @@ def _part(pattern: str) -> str:
     return inside
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A number, the text that it stands in (blanks made single) and where in it."""
+
+    number: str
+    text: str
+    start: int
+    end: int
+
+
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    signs = {**_SIGNS, "[": "(", "]": ")", " ": r"\s+"}
+    signs = {**_SIGNS, "[": "(", "]": ")"}
     inner = "".join(signs.get(character, re.escape(character)) for character in pattern)
     # A longer number that holds a shorter one is another number.
     edges = (r"(?<![^\W_])" if _is_word(pattern, 0) else "", r"(?![^\W_])" if _is_word(pattern, -1) else "")
@@ -72,11 +85,33 @@ def _is_word(pattern: str, end: int) -> bool:
     return sign in _SIGNS or sign.isalnum()
 
 
-def find(pattern: str, texts: Iterable[str | None]) -> str | None:
-    """The first number in ``texts`` that looks like ``pattern`` (one that ``check`` has passed)."""
+def _tidy(text: str) -> str:
+    return _SPACES.sub(" ", text).strip()
+
+
+def locate(pattern: str, texts: Iterable[str | None]) -> Found | None:
+    """The first number in ``texts`` that looks like ``pattern`` (one that ``check`` has passed), and where it stands."""
     compiled = _compiled(pattern)
     for text in texts:
-        match = compiled.search(text) if text else None
-        if match:
-            return _SPACES.sub(" ", match.group(match.lastindex or 0)).strip() or None
+        tidy = _tidy(text) if text else ""
+        match = compiled.search(tidy)
+        number = match.group(match.lastindex or 0).strip() if match else ""
+        if match and number:
+            start = tidy.index(number, match.start(match.lastindex or 0))
+            return Found(number, tidy, start, start + len(number))
     return None
+
+
+def find(pattern: str, texts: Iterable[str | None]) -> str | None:
+    """The number alone that ``locate`` finds."""
+    found = locate(pattern, texts)
+    return found.number if found else None
+
+
+def fits(pattern: str, number: str) -> bool:
+    """Whether a whole number looks like the pattern, or like the part of it that is taken."""
+    forms = (pattern.translate(_WITHOUT_BRACKETS), _part(pattern))
+    return any(_compiled(form.strip()).fullmatch(_tidy(number)) for form in forms)
+
+
+_WITHOUT_BRACKETS = str.maketrans("", "", "[]")

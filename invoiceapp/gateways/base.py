@@ -13,13 +13,13 @@ import pkgutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Self
 
 from invoiceapp.domain.delivery import Replay
 from invoiceapp.domain.fields import Field
-from invoiceapp.domain.file_names import safe_filename
+from invoiceapp.domain.file_names import FileName, safe_filename
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.identifiers import Participant
 
@@ -83,6 +83,13 @@ class Consignment:
     sender: Participant | None = None
     receiver: Participant | None = None
     receiver_email: str | None = None
+    file_name: FileName = field(default_factory=FileName)
+    """What the customer's settings say of the names, and the values for a template of the gateway's own"""
+
+    def stem(self, template: str) -> str:
+        """The name of its files without extension: the customer's own, else by the gateway's ``template``."""
+        known = {"type": self.document_type, "number": self.document_no, **self.file_name.values}
+        return FileName(self.file_name.template, known).stem(template, self.key)
 
 
 @dataclass(frozen=True, slots=True)

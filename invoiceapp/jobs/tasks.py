@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from invoiceapp.services import background, bell
+from invoiceapp.services.configuration import bulk, preflight
 from invoiceapp.services.daily.tick import tick as tick_service
 from invoiceapp.services.export import conversion, delivery, runs
 
 #: Long pieces of work by kind; each handler does one slice.
-HANDLERS: dict[str, background.Handler] = {}
+HANDLERS: dict[str, background.Handler] = {
+    bulk.ACTIVATE: bulk.run_activation,
+    bulk.DEACTIVATE: bulk.run_deactivation,
+    preflight.KIND: preflight.run,
+}
 
 
 def work(job_id: str) -> None:

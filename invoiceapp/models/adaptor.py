@@ -131,7 +131,7 @@ class Customer(Identified, Base):
     """Invoices and credit notes of the last twelve months, as last counted"""
     readiness: Mapped[Readiness] = mapped_column(enum_column(Readiness), default=Readiness.UNCHECKED)
     problems: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
-    """What keeps its documents from leaving: ``[{"rule", "text": {"da", "en"}, "turn", "fix", "documents": n}]``"""
+    """What keeps its documents from leaving: ``[{"rule", "text": {"da", "en"}, "turn", "fix", "documents": n, "examples": [{"id", "number"}]}]``"""
     raw: Mapped[dict[str, Any]] = deferred(mapped_column(Json, default=dict))
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar
 
@@ -126,6 +127,36 @@ class Conversion:
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class VatUse:
+    """What one document tells of the tax rates that it uses."""
+
+    rates: frozenset[str] = frozenset()
+    """Ids, as in ``Source.tax_rates``"""
+    country: str | None = None
+    """The buyer's"""
+    seller_has_vat: bool = True
+    """Whether the seller is registered for VAT"""
+
+
+class Channel(StrEnum):
+    """A way by which an accounting system itself sends documents."""
+
+    EMAIL = "email"
+    EINVOICE = "einvoice"
+
+
+@dataclass(frozen=True, slots=True)
+class SentItself:
+    """The accounting system has sent a document itself, or says something that may mean so."""
+
+    channel: Channel
+    at: datetime | None
+    """When, where it says so"""
+    detail: str
+    """What it said, in its own words"""
+
+
 class Source(ABC):
     """One system, opened with one set of credentials. Methods raise ``SourceError`` only."""
 
@@ -162,6 +193,13 @@ class Source(ABC):
     def pdf(self, document_id: str) -> bytes | None:
         """The document's own PDF, or None where the source has none."""
 
+    def already_sent(self, document_id: str, channels: frozenset[Channel] = frozenset(Channel)) -> list[SentItself]:
+        """How the source itself has sent a document, of the ``channels`` asked for. Asked anew at every call.
+
+        Empty where it has not, or where the source cannot tell.
+        """
+        return []
+
     @classmethod
     @abstractmethod
     def convert(
@@ -171,6 +209,11 @@ class Source(ABC):
 
         Raises ``UnusableBundle`` where there is nothing to convert.
         """
+
+    @classmethod
+    def vat_use(cls, bundle: Mapping[str, Any]) -> VatUse:
+        """Which tax rates a bundle uses, and for whom: for proposals, so it never raises."""
+        return VatUse()
 
     @abstractmethod
     def close(self) -> None:

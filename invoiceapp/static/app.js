@@ -143,10 +143,12 @@
   window.addEventListener("pageshow", () => all("form").forEach(unlock));
 
   // --- htmx ---------------------------------------------------------------------------------------------------------
-  let kept = { focusLost: false, ids: new Set() };
+  let kept = { focusLost: false, place: "", ids: new Set() };
 
   document.addEventListener("htmx:configRequest", (event) => {
     event.detail.headers["X-CSRFToken"] = document.querySelector("meta[name=csrf-token]").content;
+    const { sendAs } = event.target.dataset; // an input that is sent under another name than in its form
+    if (sendAs) event.detail.parameters = { [sendAs]: event.target.value };
   });
 
   document.addEventListener("htmx:beforeRequest", (event) => {
@@ -162,8 +164,11 @@
       return;
     }
     if (xhr.status === 286) target.closest("[data-poll]")?.setAttribute("data-done", "");
+    // A button that was pressed is disabled by now and has no focus; data-returns names the field that it worked on.
+    const pressed = event.detail.requestConfig?.triggeringEvent?.submitter;
     kept = {
-      focusLost: target.contains(document.activeElement),
+      focusLost: Boolean(pressed) || target.contains(document.activeElement),
+      place: pressed?.dataset.returns || pressed?.id || "",
       ids: new Set(all("[data-select]:checked", target).map((box) => box.value)),
     };
   });
@@ -172,10 +177,11 @@
     const { target } = event.detail;
     all("[data-select]", target).filter((box) => kept.ids.has(box.value)).forEach((box) => { box.checked = true; });
     countAll();
-    if (kept.focusLost && document.activeElement === document.body) target.focus();
+    if (kept.focusLost && document.activeElement === document.body) (document.getElementById(kept.place) || target).focus();
     focusErrors(target);
     const poll = target.closest("[data-poll]");
     if (poll) polled(poll);
+    all("dialog[data-shows]", target).forEach((dialog) => dialog.showModal());
   });
 
   document.addEventListener("htmx:afterRequest", (event) => {

@@ -16,6 +16,14 @@ def test_headings_lists_and_paragraphs_are_told_apart() -> None:
     ]
 
 
+def test_numbered_lines_are_steps() -> None:
+    assert list(blocks("1. one\n2. **two**\n")) == [Block("steps", [[Span("one")], [Span("two", "strong")]])]
+
+
+def test_a_number_inside_a_paragraph_is_no_step() -> None:
+    assert [block.kind for block in blocks("1. one\nand more\n")] == ["paragraph"]
+
+
 def test_markup_stays_text() -> None:
     assert list(blocks("<script>x</script>")) == [Block("paragraph", [[Span("<script>x</script>")]])]
 

@@ -26,6 +26,7 @@ blocked          pending          converter
 blocked          cancelled        person
 blocked          superseded       converter
 pending          leased           dispatcher
+pending          blocked          dispatcher person
 pending          cancelled        person
 leased           pending          reaper holder
 leased           sending          holder

@@ -57,6 +57,11 @@ _GLN, _CVR = st.sampled_from(GLNS), st.sampled_from(CVRS)
 #: Every setting by group and name; the self-test compares them with what ``domain/settings.py`` declares.
 SETTINGS: Mapping[str, Mapping[str, st.SearchStrategy[Any]]] = {
     "general": {
+        "documentTypes": setting(st.sampled_from(("both", "invoices", "credit-notes"))),
+        "alreadyMailed": setting(st.sampled_from(("skip", "warn", "send"))),
+        "alreadyEinvoiced": setting(st.sampled_from(("skip", "warn", "send"))),
+        "holdMinutes": setting(st.integers(0, 10_080)),
+        "approveFirst": setting(st.booleans()),
         "embedPdf": setting(st.booleans()),
         "note": setting(texts),
         "paymentTerms": setting(texts),
@@ -97,6 +102,9 @@ SETTINGS: Mapping[str, Mapping[str, st.SearchStrategy[Any]]] = {
     "customer": {
         "endpoint": setting(_GLN.map(lambda value: {"scheme": "0088", "value": value})),
         "buyerReference": st.just("REF-7") | texts,
+        # A required number that is missing stops a document: most of these are there to convert.
+        "orderNumberPolicy": setting(st.sampled_from(("optional", "not-applicable"))),
+        "orderNumberPattern": setting(st.sampled_from(("####", "[??] @", "PO: [######]"))),
         "orderNumber": setting(references),
         "accountingCost": setting(references),
         "contractReference": setting(references),
@@ -121,6 +129,10 @@ SETTINGS: Mapping[str, Mapping[str, st.SearchStrategy[Any]]] = {
         "payerAccount": st.just("DK5000400440116243"),
         "cardNumber": st.just("1234"),
         "cardNetwork": st.just("VISA"),
+    },
+    "gateway": {
+        "fileName": setting(st.sampled_from(("{type}-{number}", "{date}_{customer}_{key8}"))),
+        "receiverEmail": setting(emails),
     },
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
-"""Adaptors: the catalogue and the general page of each."""
+"""Adaptors: all of them, the catalogue, and the general page of each."""
 
-from .views import blueprint
+from . import general, rest, views  # noqa: F401 - importing binds their routes
+from .blueprint import blueprint
 
 __all__ = ["blueprint"]

@@ -1,70 +1,101 @@
-"""The catalogue, and what holds for an adaptor as a whole."""
+"""All adaptors, the catalogue, and activation."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from invoiceapp.blueprints.tenancy import chosen_adaptor, protect
+from invoiceapp.blueprints.declared import raw_values, typed_values
+from invoiceapp.htmx import render_page_or_fragment
 from invoiceapp.languages import say
-from invoiceapp.models import Adaptor
-from invoiceapp.services.configuration import adaptors
-from invoiceapp.services.errors import InvalidInput, ServiceError
+from invoiceapp.models import Adaptor, Environment
+from invoiceapp.services.configuration import adaptors, gateways
+from invoiceapp.services.errors import InvalidInput
 from invoiceapp.services.people import access
 
-from .forms import intervals
+from .blueprint import blueprint
+from .forms import activation_fields, destination, environment_text
 
-blueprint = Blueprint("adaptors", __name__, url_prefix="/adaptors")
-protect(blueprint)
+
+@blueprint.get("")
+def index() -> str:
+    """My adaptors, what can be connected, and what was deleted."""
+    rows = adaptors.overview(access.subscription().id)
+    wanted = request.args.get("q", "").strip()
+    return render_page_or_fragment(
+        "adaptors/page.html",
+        "adaptors/_cards.html",
+        rows=[row for row in rows if row.adaptor.deleted_at is None],
+        deleted=[row for row in rows if row.adaptor.deleted_at is not None],
+        wanted=wanted,
+        sources=adaptors.matching(wanted),
+        all_sources=adaptors.catalogue(),
+        environment_text=environment_text,
+    )
 
 
 @blueprint.get("/catalogue")
-def catalogue() -> str:
-    """Systems that can be connected."""
-    return render_template("adaptors/catalogue.html", sources=adaptors.catalogue())
+def catalogue() -> ResponseReturnValue:
+    """The catalogue is a part of the page of all adaptors."""
+    return redirect(url_for(".index", _anchor="catalogue"))
 
 
-@blueprint.post("/activate")
-def activate() -> ResponseReturnValue:
-    """Make an adaptor for a system of the catalogue."""
-    kind = request.form.get("kind", "")
-    try:
-        adaptor = adaptors.activate(access.subscription().id, kind, request.form.get("name", ""))
-    except ServiceError as error:
-        flash(say(error.text), "error")
-        return redirect(url_for(".catalogue"), 303)
-    flash(_("Activated. Now connect it."), "success")
-    return redirect(url_for("source.index", adaptor=adaptor.id), 303)
-
-
-def _page(adaptor: Adaptor, **context: Any) -> str:
-    shown = {
-        "interval": str(adaptor.interval_minutes or ""), "start_date": adaptor.start_date or "", "errors": {}
-    } | context  # fmt: skip
+def _activation_page(kind: str, values: Mapping[str, Any], errors: Mapping[str, Any]) -> str:
+    if kind not in adaptors.catalogue():
+        abort(404)
     return render_template(
-        "adaptors/general.html", adaptor=adaptor, intervals=intervals(adaptor.interval_minutes),
-        has_errors=bool(shown["errors"]), **shown,
+        "adaptors/activate.html", kind=kind, source=adaptors.catalogue()[kind],
+        fields=activation_fields(access.subscription().id), values=values, errors=errors, has_errors=bool(errors),
     )  # fmt: skip
 
 
-@blueprint.get("/general")
-def general() -> ResponseReturnValue:
-    """What holds for an adaptor as a whole."""
-    adaptor = chosen_adaptor()
-    return redirect(url_for(".catalogue")) if adaptor is None else _page(adaptor)
+@blueprint.get("/activate/<kind>")
+def ask_to_activate(kind: str) -> str:
+    """Name, environment, destination and format of a new adaptor."""
+    access.require_configure()
+    if kind not in adaptors.catalogue():
+        abort(404)
+    subscription_id = access.subscription().id
+    found = gateways.of_subscription(subscription_id)
+    proposed = {
+        "name": adaptors.free_name(subscription_id, kind),
+        "environment": Environment.LIVE.value,
+        "gateway": found[0].id if len(found) == 1 else "",
+        "format": adaptors.PROPOSED_FORMAT,
+    }
+    return _activation_page(kind, proposed, {})
 
 
-@blueprint.post("/<adaptor_id>/schedule")
-def save_schedule(adaptor_id: str) -> ResponseReturnValue:
-    """Keep how often and from which date documents are exported."""
-    adaptor = access.scoped(Adaptor, adaptor_id)
+@blueprint.post("/activate/<kind>")
+def activate(kind: str) -> ResponseReturnValue:
+    """Make an adaptor; the second click on the button leads to the one that the first one made."""
+    subscription_id = access.subscription().id
+    fields = activation_fields(subscription_id)
+    raw = raw_values(fields, request.form)
+    gateway_id, new_kind = destination(raw.get("gateway", ""))
     try:
-        adaptors.save_schedule(adaptor_id, request.form)
+        if new_kind and new_kind not in gateways.kinds():
+            abort(404)
+        adaptor = adaptors.activate(
+            subscription_id, kind, raw.get("name", ""), environment=raw.get("environment", Environment.LIVE.value),
+            format_id=raw.get("format", ""), gateway_id=gateway_id,
+        )  # fmt: skip
+    except adaptors.AlreadyThere as error:
+        flash(say(error.text), "warning")
+        return redirect(url_for(".general", adaptor=error.adaptor_id), 303)
     except InvalidInput as error:
-        typed = {name: request.form.get(name, "") for name in ("interval", "start_date")}
-        return _page(adaptor, errors=error.errors, **typed), 422
-    flash(_("Saved."), "success")
-    return redirect(url_for(".general", adaptor=adaptor_id, _anchor="schedule"), 303)
+        return _activation_page(kind, typed_values(fields, raw), error.errors), 422
+    flash(_("“%(name)s” is activated. Nothing is sent yet.", name=adaptor.name), "success")
+    return redirect(_after_activation(adaptor, new_kind), 303)
+
+
+def _after_activation(adaptor: Adaptor, new_kind: str) -> str:
+    """The general page, by way of the new gateway where one is to be made first."""
+    landing = url_for(".general", adaptor=adaptor.id)
+    if not new_kind:
+        return landing
+    return url_for("gateways.new", kind=new_kind, default_of=adaptor.id, next=landing)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from invoiceapp.domain.delivery import DeliveryState, Mover, may_move
-from invoiceapp.models import Delivery, Stage
+from invoiceapp.models import Delivery, Document, Stage
 from invoiceapp.services.export import actions
 from invoiceapp.services.export.queries import Story
-from invoiceapp.services.people.access import NotYours
+from invoiceapp.services.export.reasons import APPROVE_FIRST
+from invoiceapp.services.people.access import NotYours, may_configure
 
 S = DeliveryState
 
@@ -82,6 +84,41 @@ def _cancel() -> Choice:
     )
 
 
+def _send_now() -> Choice:
+    return Choice(
+        "send-now",
+        _("Send now"),
+        _("The document leaves at once, without waiting any longer. After that it can no longer be stopped."),
+        "send",
+    )
+
+
+def _send_anyway() -> Choice:
+    return Choice(
+        "send-anyway",
+        _("Send anyway"),
+        _(
+            "The accounting system has sent the document itself, so the customer may get it twice. Agree it with them first."
+        ),
+        "send",
+        asks=True,
+        requires=True,
+        danger=True,
+    )
+
+
+def _approve() -> Choice:
+    return Choice(
+        "approve",
+        _("Approve the customer and send"),
+        _(
+            "All documents that wait for this approval are sent, and later ones to the customer leave by themselves. "
+            "Look at the document first."
+        ),
+        "check",
+    )
+
+
 def _may(delivery: Delivery | None, new: DeliveryState) -> bool:
     return delivery is not None and may_move(delivery.state, new, Mover.PERSON)
 
@@ -94,7 +131,17 @@ def _may_rebuild(story: Story) -> bool:
     return story.delivery is not None and never_sent and story.delivery.state in (S.BLOCKED, S.CANCELLED)
 
 
+def waits_for_approval(story: Story) -> bool:
+    """Whether its customer must be approved before it may leave."""
+    delivery = story.delivery
+    if delivery is None or delivery.state is not S.BLOCKED or story.document.customer_id is None:
+        return False
+    return any(found["rule"] == APPROVE_FIRST for found in delivery.findings)
+
+
 _CHOICES: tuple[tuple[Callable[[], Choice], Callable[[Story], bool]], ...] = (
+    (_approve, lambda story: waits_for_approval(story) and may_configure()),
+    (_send_now, lambda story: story.row.held_until is not None),
     (_try_again, lambda story: story.delivery is not None and story.delivery.state is S.FAILED),
     (_mark_received, lambda story: _may(story.delivery, S.ACCEPTED)),
     (_rebuild, _may_rebuild),
@@ -112,17 +159,40 @@ def offered(story: Story) -> list[Choice]:
     """What the state allows; nothing while the document is being converted."""
     if story.document.stage is Stage.QUEUED:
         return []
+    if story.document.stage is Stage.SKIPPED:
+        return [_send_anyway()]
     return [choice() for choice, is_open in _CHOICES if is_open(story)]
+
+
+_OF_DOCUMENTS = frozenset({"rebuild", "send-anyway", "approve"})
+
+
+def _carry_out_on_document(name: str, document: Document, actor: str, note: str) -> str:
+    if name == "rebuild":
+        actions.rebuild(document, actor)
+        return str(_("The document is fetched again and converted."))
+    if name == "send-anyway":
+        actions.send_anyway(document, actor, note)
+        return str(_("The document is converted and sent anyway."))
+    released = actions.approve_customer(document, actor)
+    words = ngettext(
+        "The customer is approved; %(num)s document is on its way.",
+        "The customer is approved; %(num)s documents are on their way.",
+        released,
+    )
+    return str(words)
 
 
 def carry_out(name: str, story: Story, actor: str, note: str) -> str:
     """Do it; the words for the page. Raises ``Conflict``, ``ServiceError``."""
     delivery = story.delivery
-    if name == "rebuild":
-        actions.rebuild(story.document, actor)
-        return str(_("The document is fetched again and converted."))
+    if name in _OF_DOCUMENTS:
+        return _carry_out_on_document(name, story.document, actor, note)
     if delivery is None:
         raise NotYours
+    if name == "send-now":
+        actions.send_now(delivery, actor)
+        return str(_("The document is sent now."))
     if name == "try-again":
         actions.try_again(delivery, actor)
         return str(_("The document is sent again."))

@@ -8,6 +8,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from invoiceapp.domain.delivery import IN_PROGRESS, DeliveryState
+from invoiceapp.formatting import local_time
 from invoiceapp.languages import say
 from invoiceapp.models import Delivery, Event, Stage, utcnow
 from invoiceapp.services.export.queries import Story, format_label
@@ -25,6 +26,12 @@ def _title(event: Event) -> tuple[str, str, str]:
         "rebuilt": (_("Fetched again and converted anew"), "azure", "refresh"),
         "changed_in_source": (_("Changed in Billy after it was exported"), "orange", "alert-triangle"),
         "unusable": (_("Cannot be exported"), "orange", "ban"),
+        "excluded": (_("Left out by the settings"), "secondary", "ban"),
+        "skipped": (_("Left out: sent by the accounting system"), "secondary", "mail-opened"),
+        "send_anyway": (_("To be sent anyway"), "azure", "send"),
+        "approved": (_("Customer approved"), "green", "check"),
+        "held": (_("Held back for a while"), "azure", "clock"),
+        "sent_now": (_("Sent without waiting"), "azure", "send"),
         "converted": (_("Converted"), "green", "file-code"),
         "validated": (_("Validated"), "green", "list-check"),
         "blocked": (_("Stopped: needs correction"), "orange", "alert-triangle"),
@@ -55,6 +62,8 @@ def _text(event: Event) -> str:
         return say({"da": data["da"], "en": data["en"]})
     if data.get("note"):
         return str(data["note"])
+    if event.kind == "held":
+        return str(_("Until %(time)s", time=local_time(datetime.fromisoformat(data["until"]))))
     if event.kind == "converted":
         return say(format_label(data["format"]))
     if event.kind == "sending" and data.get("attempt", 1) > 1:
@@ -81,8 +90,10 @@ def _upcoming(title: str, icon: str, text: str = "", time: datetime | None = Non
     return {"title": title, "icon": icon, "text": text, "time": time, "upcoming": True}
 
 
-def _before_sending(delivery: Delivery) -> Entry:
+def _before_sending(story: Story, delivery: Delivery) -> Entry:
     """Why it has not been sent yet, and when it will be tried."""
+    if story.row.held_until is not None:
+        return _upcoming(_("Sent"), "clock", _("Can be stopped until then"), delivery.next_at)
     if delivery.gateway.is_paused:
         return _upcoming(_("Sent"), "player-pause", _("Waits: the gateway is paused."))
     if delivery.tries and delivery.next_at and delivery.next_at > utcnow():
@@ -98,11 +109,11 @@ def _to_come(story: Story) -> list[Entry]:
     acknowledged = _upcoming(_("Acknowledged"), "checks", _("Only where the receiver answers with a receipt."))
     if story.document.stage is Stage.QUEUED:
         return [converted, validated, sent, received, acknowledged]
-    if story.delivery is None:
+    if story.delivery is None or story.document.stage is Stage.SKIPPED:
         return []
     steps = {
         S.BLOCKED: [validated, sent, received, acknowledged],
-        S.PENDING: [_before_sending(story.delivery), received, acknowledged],
+        S.PENDING: [_before_sending(story, story.delivery), received, acknowledged],
         S.LEASED: [sent, received, acknowledged],
         S.SENDING: [received, acknowledged],
         S.ACCEPTED: [received, acknowledged],

@@ -16,17 +16,22 @@ from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.formats.validation.catalogue import NAMES
 from invoiceapp.htmx import STOP_POLLING, hx_response
 from invoiceapp.languages import say
-from invoiceapp.models import Document, Rendition
+from invoiceapp.models import Adaptor, Document, Rendition, Stage, db
+from invoiceapp.services.configuration.environments import may_reach
 from invoiceapp.services.errors import Conflict, ServiceError
-from invoiceapp.services.export import actions, archive, contents, preview, queries
+from invoiceapp.services.export import actions, archive, contents, preview, queries, reasons, standing
 from invoiceapp.services.people import access
 
-from .choices import Choice, carry_out, offered
+from .choices import Choice, carry_out, offered, waits_for_approval
 from .evidence import evidence_of, outcome
 from .forms import NoteForm
 from .timeline import is_moving, timeline
 
 blueprint = Blueprint("documents", __name__, url_prefix="/documents")
+
+
+#: Actions as addresses name them.
+_NAMES = "any('try-again', cancel, 'mark-received', 'send-again', rebuild, 'send-now', 'send-anyway', approve)"
 
 
 def _story(document_id: str) -> queries.Story:
@@ -42,19 +47,37 @@ def title(document: Document) -> str:
 
 def _findings(story: queries.Story) -> list[dict[str, Any]]:
     """Findings of the newest delivery, those that stop it first, each with the link that mends it."""
-    if story.delivery is None:
+    if story.delivery is None or story.row.status == Stage.SKIPPED.value:
         return []
     found = sorted(
         (Finding.from_dict(stored) for stored in story.delivery.findings), key=lambda item: not item.is_fatal
     )
     document = story.document
     return [
-        {"item": item, "fix": fix_link(item.fix, document.id, document.customer_id, on_document=True)} for item in found
+        {
+            "item": item,
+            # Approved right here, by the button on top.
+            "fix": None
+            if item.rule == reasons.APPROVE_FIRST
+            else fix_link(item.fix, document.id, document.customer_id, on_document=True),
+        }
+        for item in found
     ]
 
 
 def _live_context(story: queries.Story) -> dict[str, Any]:
-    return {"story": story, "document": story.document, "delivery": story.delivery, "timeline": timeline(story)}
+    adaptor = db.session.get_one(Adaptor, story.document.adaptor_id)
+    return {
+        "story": story,
+        "row": story.row,
+        "document": story.document,
+        "delivery": story.delivery,
+        "timeline": timeline(story),
+        "adaptor_works": standing.is_working(adaptor),
+        "out_of_reach": story.delivery is not None
+        and not may_reach(adaptor.environment, story.delivery.gateway.environment),
+        "approval_waits_for_others": waits_for_approval(story) and not access.may_configure(),
+    }
 
 
 def _page_count(document: Document) -> tuple[int, str]:
@@ -174,7 +197,7 @@ def _choice(story: queries.Story, name: str) -> Choice:
     return found
 
 
-@blueprint.get("/<document_id>/<any('try-again', cancel, 'mark-received', 'send-again', rebuild):name>")
+@blueprint.get(f"/<document_id>/<{_NAMES}:name>")
 @auth_required("session")
 def confirm(document_id: str, name: str) -> str:
     """The question on a page of its own, for browsers without JavaScript."""
@@ -189,13 +212,16 @@ def _question(story: queries.Story, choice: Choice, form: NoteForm) -> str:
     )  # fmt: skip
 
 
-@blueprint.post("/<document_id>/<any('try-again', cancel, 'mark-received', 'send-again', rebuild):name>")
+@blueprint.post(f"/<document_id>/<{_NAMES}:name>")
 @auth_required("session")
 def act(document_id: str, name: str) -> BaseResponse:
     """Carry an action out."""
     # Without files: a file sent under a field's name is not text.
     story, form = _story(document_id), NoteForm(formdata=request.form)
     here = redirect(url_for(".show", document_id=document_id), 303)
+    if name == "approve":
+        # A setting, and not only a sending.
+        access.require_configure()
     try:
         choice = _choice(story, name)
     except Conflict as error:

@@ -35,8 +35,8 @@ def _way() -> str:
 
 def _customers(adaptor: Adaptor) -> dict[str, Any]:
     """Activated customers, a page at a time."""
-    text, after = request.args.get("q", "").strip(), request.args.get("after", "")
-    return {"q": text, "page": customers.page(adaptor.id, customers.Filter(text=text, show="active", after=after))}
+    wanted = customers.Filter.read({"q": request.args.get("q", ""), "show": "active"})
+    return {"q": wanted.text, "page": customers.page(adaptor.id, wanted, after=request.args.get("after", ""))}
 
 
 def _render(adaptor: Adaptor | None, form: FlaskForm, *, status: int = 200, **context: Any) -> Response:

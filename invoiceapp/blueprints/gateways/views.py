@@ -8,20 +8,31 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from invoiceapp.blueprints.declared import raw_values, typed_values
+from invoiceapp.blueprints.main.way_back import is_here
 from invoiceapp.blueprints.plaintext import blocks, title
 from invoiceapp.blueprints.tenancy import protect
+from invoiceapp.domain.findings import Text
 from invoiceapp.formatting import language
 from invoiceapp.htmx import is_htmx
 from invoiceapp.languages import say
-from invoiceapp.models import Gateway
-from invoiceapp.services.configuration import gateways
+from invoiceapp.models import Adaptor, Environment, Gateway
+from invoiceapp.services.configuration import adaptors, environments, gateways
+from invoiceapp.services.configuration.versions import ChangedMeanwhile
 from invoiceapp.services.errors import InvalidInput, ServiceError
-from invoiceapp.services.people.access import require_configure, scoped, subscription
+from invoiceapp.services.people.access import actor, require_configure, scoped, subscription
 
 blueprint = Blueprint("gateways", __name__, url_prefix="/gateways")
 protect(blueprint)
+
+_ENVIRONMENT = environments.field(
+    Text(
+        "Test: til prøver, f.eks. operatørens testsystem. En testadaptor kan kun bruge testgateways. I drift: her sendes rigtigt.",
+        "Test: for trials, such as an operator's test system. A test adaptor can use test gateways only. Live: sends for real.",
+    )
+)
 
 
 @blueprint.get("")
@@ -36,11 +47,19 @@ def index() -> str:
     )
 
 
+def _ways() -> dict[str, str]:
+    """Where to go after a new gateway is made, and the adaptor that waits for it as its default one."""
+    found = {name: request.values.get(name, "") for name in ("next", "default_of")}
+    if not is_here(found["next"]):
+        found["next"] = ""
+    return {name: value for name, value in found.items() if value}
+
+
 @blueprint.get("/new")
 def choose_kind() -> str:
     """Which kind of gateway to make."""
     require_configure()
-    return render_template("gateways/choose.html", kinds=gateways.kinds())
+    return render_template("gateways/choose.html", kinds=gateways.kinds(), ways=_ways())
 
 
 def _transport(kind: str) -> Any:
@@ -54,10 +73,17 @@ def _help(kind: str) -> dict[str, Any]:
     return {"help_title": title(text), "help_blocks": list(blocks(text))}
 
 
-def _new_form(kind: str, name: str, values: Mapping[str, Any], errors: Mapping[str, Any]) -> str:
+def _waiting_adaptor() -> Adaptor | None:
+    """The adaptor whose default gateway the new one becomes. Raises ``NotYours``."""
+    wanted = _ways().get("default_of")
+    return scoped(Adaptor, wanted) if wanted else None
+
+
+def _new_form(kind: str, name: str, environment: str, values: Mapping[str, Any], errors: Mapping[str, Any]) -> str:
     return render_template(
-        "gateways/new.html", kind=kind, transport=_transport(kind), name=name, values=values, errors=errors,
-        has_errors=bool(errors), **_help(kind),
+        "gateways/new.html", kind=kind, transport=_transport(kind), name=name, environment=environment, values=values,
+        errors=errors, environment_field=_ENVIRONMENT, has_errors=bool(errors), ways=_ways(), version="",
+        waiting_adaptor=_waiting_adaptor(), **_help(kind),
     )  # fmt: skip
 
 
@@ -65,33 +91,50 @@ def _new_form(kind: str, name: str, values: Mapping[str, Any], errors: Mapping[s
 def new(kind: str) -> str:
     """The form of a new gateway, with the kind's defaults."""
     require_configure()
-    transport = _transport(kind)
-    return _new_form(kind, "", {field.name: field.default for field in transport.fields}, {})
+    transport, adaptor = _transport(kind), _waiting_adaptor()
+    environment = adaptor.environment if adaptor else Environment.LIVE
+    return _new_form(kind, "", environment.value, {field.name: field.default for field in transport.fields}, {})
 
 
 @blueprint.post("/new/<kind>")
 def create(kind: str) -> ResponseReturnValue:
-    """Keep a new gateway."""
+    """Keep a new gateway, and go back to where it was wanted."""
     fields = _transport(kind).fields
     raw = raw_values(fields, request.form)
-    name = request.form.get("name", "")
+    name, environment = request.form.get("name", ""), request.form.get("environment", Environment.LIVE.value)
+    adaptor = _waiting_adaptor()
     try:
-        gateway = gateways.save(subscription().id, kind, name, raw)
+        gateway = gateways.save(subscription().id, kind, name, raw, environment=environment)
     except InvalidInput as error:
-        return _new_form(kind, name, typed_values(fields, raw), error.errors), 422
+        return _new_form(kind, name, environment, typed_values(fields, raw), error.errors), 422
     flash(_("The gateway is saved. Test the connection before you use it."), "success")
-    return redirect(url_for(".edit", gateway_id=gateway.id), 303)
+    if adaptor is not None:
+        _make_default(adaptor, gateway)
+    return redirect(_ways().get("next") or url_for(".edit", gateway_id=gateway.id), 303)
+
+
+def _make_default(adaptor: Adaptor, gateway: Gateway) -> None:
+    adaptor_name, gateway_name = adaptor.name, gateway.name
+    try:
+        adaptors.set_default_gateway(adaptor.id, gateway.id)
+    except InvalidInput as error:
+        flash(_("It is not the default gateway of “%(name)s”.", name=adaptor_name), "warning")
+        flash(say(next(iter(error.errors.values()))), "warning")
+        return
+    text = _("“%(gateway)s” is the default gateway of “%(name)s”.", gateway=gateway_name, name=adaptor_name)
+    flash(text, "success")
 
 
 def _edit_page(
     gateway: Gateway, *, name: str | None = None, values: Mapping[str, Any] | None = None, **context: Any
 ) -> str:
-    errors = context.setdefault("errors", {})
+    shown: dict[str, Any] = {"errors": {}, "conflict": "", "environment": gateway.environment.value} | context
     return render_template(
         "gateways/edit.html", gateway=gateway, transport=gateways.transport_class(gateway),
         name=gateway.name if name is None else name, values=gateway.config if values is None else values,
+        environment_field=_ENVIRONMENT, version=gateways.version(gateway), ways=_ways(),
         advice=gateways.advice(gateway), waiting=gateways.waiting([gateway.id]).get(gateway.id, 0),
-        has_errors=bool(errors), **_help(gateway.kind), **context,
+        has_errors=bool(shown["errors"] or shown["conflict"]), **_help(gateway.kind), **shown,
     )  # fmt: skip
 
 
@@ -107,12 +150,75 @@ def save(gateway_id: str) -> ResponseReturnValue:
     gateway = scoped(Gateway, gateway_id)
     fields = gateways.transport_class(gateway).fields
     raw = raw_values(fields, request.form)
-    name = request.form.get("name", "")
+    name, environment = request.form.get("name", ""), request.form.get("environment", gateway.environment.value)
+    typed: dict[str, Any] = {"name": name, "environment": environment, "values": typed_values(fields, raw)}
     try:
-        gateways.save(gateway.subscription_id, gateway.kind, name, raw, gateway_id)
+        found = gateways.keep(
+            gateway.subscription_id, gateway.kind, name, raw, gateway_id, environment=environment, actor=actor(),
+            shown=request.form.get("version"),
+        )  # fmt: skip
     except InvalidInput as error:
-        return _edit_page(gateway, name=name, values=typed_values(fields, raw), errors=error.errors), 422
+        return _edit_page(scoped(Gateway, gateway_id), errors=error.errors, **typed), 422
+    except ChangedMeanwhile as error:
+        return _edit_page(scoped(Gateway, gateway_id), conflict=say(error.text), **typed), 409
     flash(_("The gateway is saved."), "success")
+    _tell_of(found)
+    return redirect(_ways().get("next") or url_for(".edit", gateway_id=gateway_id), 303)
+
+
+def _tell_of(found: gateways.Saved) -> None:
+    """What became of documents, where the environment was changed."""
+    if found.held_back:
+        text = ngettext(
+            "%(num)s document of a test adaptor that waited is stopped: the gateway is live now.",
+            "%(num)s documents of test adaptors that waited are stopped: the gateway is live now.",
+            found.held_back,
+        )
+        flash(text, "warning")
+    if found.released:
+        text = ngettext(
+            "%(num)s document that was stopped is tried again.",
+            "%(num)s documents that were stopped are tried again.",
+            found.released,
+        )
+        flash(text, "info")
+
+
+@blueprint.get("/<gateway_id>/delete")
+def ask_to_delete(gateway_id: str) -> str:
+    """Whether a gateway can be deleted, and what uses it."""
+    require_configure()
+    return _deletion_page(scoped(Gateway, gateway_id))
+
+
+def _deletion_page(gateway: Gateway, problem: str = "") -> str:
+    return render_template(
+        "gateways/delete.html",
+        gateway=gateway,
+        usage=gateways.usage(gateway.id),
+        problem=problem,
+        has_errors=bool(problem),
+    )
+
+
+@blueprint.post("/<gateway_id>/delete")
+def delete(gateway_id: str) -> ResponseReturnValue:
+    """Delete a gateway that nothing needs."""
+    name = scoped(Gateway, gateway_id).name
+    try:
+        gateways.delete(gateway_id)
+    except gateways.InUse as error:
+        return _deletion_page(scoped(Gateway, gateway_id), say(error.text)), 409
+    flash(_("The gateway “%(name)s” is deleted.", name=name), "success")
+    return redirect(url_for(".index"), 303)
+
+
+@blueprint.post("/<gateway_id>/pause")
+def pause(gateway_id: str) -> ResponseReturnValue:
+    """Send nothing through it until a person starts it again."""
+    scoped(Gateway, gateway_id)
+    gateways.pause_by_person(gateway_id)
+    flash(_("The gateway is paused. What is to be sent waits."), "success")
     return redirect(url_for(".edit", gateway_id=gateway_id), 303)
 
 

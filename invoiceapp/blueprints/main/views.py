@@ -18,7 +18,7 @@ from invoiceapp.languages import LANGUAGES, say
 from invoiceapp.models import Adaptor, db
 from invoiceapp.services.configuration import customers, gateways
 from invoiceapp.services.export import problems, queries, runs
-from invoiceapp.services.people import access, preferences
+from invoiceapp.services.people import preferences
 
 from . import nav  # noqa: F401 - importing binds the menu
 from .blueprint import blueprint
@@ -61,6 +61,7 @@ def _statuses() -> list[tuple[str, str]]:
         ("cancelled", _("Cancelled")),
         ("listed", _("Not exported")),
         ("unusable", _("Cannot be exported")),
+        ("skipped", _("Sent by the accounting system")),
     ]
 
 
@@ -102,12 +103,10 @@ def dashboard() -> str:
     adaptor = chosen_adaptor()
     if adaptor is None:
         return render_template("main/no_adaptor.html")
-    choices = [(row.id, row.name) for row in access.adaptors()]
     return render_page_or_fragment(
         "main/page.html",
         "main/_results.html",
         statuses=_statuses(),
-        adaptors=choices,
         onboarding=lines(adaptor),
         **_context(adaptor),
     )

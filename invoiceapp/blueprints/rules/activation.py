@@ -1,14 +1,30 @@
-"""Format and gateway to choose from, and what to say after an activation."""
+"""Activating and deactivating: what to choose from, many customers at once, and how far the work has come."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from flask import flash
+from flask import abort, flash, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from invoiceapp.models import Adaptor
-from invoiceapp.services.configuration import gateways, rules
+from invoiceapp.domain.findings import Text
+from invoiceapp.htmx import STOP_POLLING, hx_redirect, hx_response, is_htmx
+from invoiceapp.languages import say
+from invoiceapp.models import ACTIVE_JOBS, Adaptor, Job
+from invoiceapp.services.configuration import bulk, customers, gateways, rules
+from invoiceapp.services.configuration.bulk import Selection, Started
+from invoiceapp.services.configuration.rules import Outcome
+from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError
+from invoiceapp.services.people.access import actor, scoped
+
+from .blueprint import blueprint
+from .customers import list_url, read_filter
+
+#: Hidden fields that repeat the list's filter; a form has a format and a gateway of its own.
+FILTER = "filter."
 
 
 def choices(adaptor: Adaptor) -> dict[str, Any]:
@@ -17,7 +33,7 @@ def choices(adaptor: Adaptor) -> dict[str, Any]:
     return {
         "formats": rules.format_choices(),
         "gateways": found,
-        "gatewaychoices": [(row.id, row.name) for row in found],
+        "gateway_choices": [(row.id, row.name) for row in found],
         "format": adaptor.default_format or "",
         "gateway_id": adaptor.default_gateway_id or (found[0].id if len(found) == 1 else ""),
     }
@@ -26,9 +42,174 @@ def choices(adaptor: Adaptor) -> dict[str, Any]:
 def tell_of_waiting(adaptor_id: str, customer_ids: list[str]) -> None:
     """Activation sends nothing of the past; say so where there is a past."""
     if count := rules.waiting(adaptor_id, customer_ids):
-        text = ngettext(
+        flash(waiting_words(count), "info")
+
+
+def waiting_words(count: int) -> str:
+    """Of documents that were read before their customers were activated."""
+    return str(
+        ngettext(
             "%(num)s older document is not sent by itself: choose it under Manual export.",
             "%(num)s older documents are not sent by themselves: choose them under Manual export.",
             count,
         )
-        flash(text, "info")
+    )
+
+
+def _selection(adaptor: Adaptor) -> Selection:
+    """Customers that were ticked, or all that match the filter that the form repeats. Raises ``ServiceError``."""
+    if not request.form.get("everything"):
+        return Selection(tuple(filter(customers.is_id, dict.fromkeys(request.form.getlist("ids")))))
+    wanted, _gateways = read_filter(adaptor, request.form, FILTER)
+    posted = {key.removeprefix(FILTER): text for key, text in request.form.items() if key.startswith(FILTER) and text}
+    if posted != wanted.parameters():
+        # In a list an unusable filter shows more; here it would change more than the person saw.
+        raise ServiceError(
+            Text(
+                "Filteret kan ikke bruges længere, og intet er ændret. Vælg kunderne igen.",
+                "The filter can no longer be used, and nothing was changed. Select the customers again.",
+            )
+        )
+    return Selection(everything=wanted)
+
+
+def _back(adaptor: Adaptor) -> ResponseReturnValue:
+    """To the list as it was filtered."""
+    return hx_redirect(list_url(adaptor, read_filter(adaptor, request.form, FILTER)[0]))
+
+
+def _ask(adaptor: Adaptor, selection: Selection, kind: str, **context: Any) -> str:
+    """The question before many customers are changed: a dialog for htmx, a page for everybody else."""
+    return render_template(
+        "rules/_ask.html" if is_htmx() else "rules/activate.html",
+        adaptor=adaptor, kind=kind, selection=selection, summary=bulk.summary(adaptor.id, selection),
+        most_now=bulk.MOST_NOW, filter_prefix=FILTER, back=list_url(adaptor, selection.everything),
+        **{"errors": {}, **choices(adaptor), **context},
+    )  # fmt: skip
+
+
+def words_of(outcome: Outcome, kind: str) -> list[str]:
+    """What became of many customers, a sentence for each."""
+    if kind == bulk.DEACTIVATE:
+        parts = [_("Customers deactivated: %(count)s. Their settings are kept.", count=outcome.done)]
+        already = ngettext("%(num)s was not active.", "%(num)s were not active.", outcome.already)
+    else:
+        sent = _("Customers activated: %(count)s. Their invoices are sent from the next run on.", count=outcome.done)
+        parts = [sent]
+        if outcome.changed:
+            parts.append(
+                ngettext(
+                    "%(num)s was active already and got the new format and gateway.",
+                    "%(num)s were active already and got the new format and gateway.",
+                    outcome.changed,
+                )
+            )
+        already = ngettext("%(num)s was active already.", "%(num)s were active already.", outcome.already)
+    if outcome.already:
+        parts.append(already)
+    if outcome.refused:
+        parts.append(
+            ngettext(
+                "%(num)s was left out, because it is no longer among the customers of this adaptor.",
+                "%(num)s were left out, because they are no longer among the customers of this adaptor.",
+                outcome.refused,
+            )
+        )
+    return parts
+
+
+def _told(adaptor: Adaptor, outcome: Outcome | Started, kind: str) -> ResponseReturnValue:
+    if isinstance(outcome, Started):
+        return hx_redirect(url_for("rules.job", job_id=outcome.job_id))
+    flash(" ".join(words_of(outcome, kind)), "success" if outcome.done or outcome.changed else "info")
+    if outcome.waiting:
+        flash(waiting_words(outcome.waiting), "info")
+    return _back(adaptor)
+
+
+def _bulk(adaptor_id: str, change: Callable[[Adaptor, Selection], ResponseReturnValue]) -> ResponseReturnValue:
+    """Do something to the selected customers; what is refused is told on the list."""
+    adaptor = scoped(Adaptor, adaptor_id)
+    try:
+        selection = _selection(adaptor)
+        if selection:
+            return change(adaptor, selection)
+        flash(_("Select at least one customer."), "warning")
+    except Conflict as error:
+        flash(say(error.text), "warning")
+        if job := bulk.active_job(adaptor.id):
+            return hx_redirect(url_for("rules.job", job_id=job.id))
+    except ServiceError as error:
+        flash(say(error.text), "error")
+    return _back(adaptor)
+
+
+@blueprint.post("/<adaptor_id>/activate")
+def activate(adaptor_id: str) -> ResponseReturnValue:
+    """Activate the selected customers; asks for format and gateway (``?ask=1``), also where they do not fit."""
+    return _bulk(adaptor_id, _ask_or_activate)
+
+
+def _ask_or_activate(adaptor: Adaptor, selection: Selection) -> ResponseReturnValue:
+    if "ask" in request.args:
+        return _ask(adaptor, selection, bulk.ACTIVATE)
+    format_id, gateway_id = request.form.get("format", ""), request.form.get("gateway", "")
+    try:
+        outcome = bulk.activate(adaptor.id, selection, format_id, gateway_id, actor())
+    except InvalidInput as error:
+        chosen = {"format": format_id, "gateway_id": gateway_id, "errors": error.errors, "has_errors": True}
+        return _ask(adaptor, selection, bulk.ACTIVATE, **chosen), 422
+    return _told(adaptor, outcome, bulk.ACTIVATE)
+
+
+@blueprint.post("/<adaptor_id>/deactivate")
+def deactivate(adaptor_id: str) -> ResponseReturnValue:
+    """Stop exporting to the selected customers (asks first with ``?ask=1``); their settings are kept."""
+    return _bulk(adaptor_id, _ask_or_deactivate)
+
+
+def _ask_or_deactivate(adaptor: Adaptor, selection: Selection) -> ResponseReturnValue:
+    if "ask" in request.args:
+        return _ask(adaptor, selection, bulk.DEACTIVATE)
+    return _told(adaptor, bulk.deactivate(adaptor.id, selection, actor()), bulk.DEACTIVATE)
+
+
+@blueprint.post("/<adaptor_id>/keep-off")
+def keep_off(adaptor_id: str) -> ResponseReturnValue:
+    """Decide that the selected new customers are not activated."""
+    return _bulk(adaptor_id, _keep_off)
+
+
+def _keep_off(adaptor: Adaptor, selection: Selection) -> ResponseReturnValue:
+    count = bulk.keep_off(adaptor.id, selection)
+    text = ngettext(
+        "%(num)s new customer is kept off. It can be activated at any time.",
+        "%(num)s new customers are kept off. They can be activated at any time.",
+        count,
+    )
+    flash(text, "success" if count else "info")
+    return hx_redirect(list_url(adaptor))
+
+
+def _job_context(job_id: str) -> dict[str, Any]:
+    job = scoped(Job, job_id)
+    if job.kind not in bulk.KINDS:
+        abort(404)
+    outcome = bulk.outcome_of(job.result)
+    words = words_of(outcome, job.kind) + ([waiting_words(outcome.waiting)] if outcome.waiting else [])
+    return {
+        "job": job, "adaptor": scoped(Adaptor, job.adaptor_id), "is_active": job.state in ACTIVE_JOBS, "words": words,
+    }  # fmt: skip
+
+
+@blueprint.get("/jobs/<job_id>")
+def job(job_id: str) -> str:
+    """How far the activation of many customers has come, and what became of it."""
+    return render_template("rules/job.html", **_job_context(job_id))
+
+
+@blueprint.get("/jobs/<job_id>/live")
+def job_live(job_id: str) -> ResponseReturnValue:
+    """The same, for the poll."""
+    context = _job_context(job_id)
+    return hx_response(render_template("rules/_job.html", **context), 200 if context["is_active"] else STOP_POLLING)

@@ -4,40 +4,49 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from invoiceapp.blueprints.declared import saved
+from invoiceapp.blueprints.settings.conflicts import marked
+from invoiceapp.blueprints.settings.lines import Section, chosen_section, example_asked_for
+from invoiceapp.blueprints.settings.results import conflict_status, tell_saved
+from invoiceapp.htmx import render_page_or_fragment
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor, Customer
-from invoiceapp.services.configuration import customers, rules, saving
+from invoiceapp.services.configuration import changes, customers, rules, saving
+from invoiceapp.services.configuration.versions import ChangedMeanwhile
 from invoiceapp.services.errors import InvalidInput, ServiceError
 from invoiceapp.services.export import history
 from invoiceapp.services.people.access import actor, scoped
 
 from .activation import choices, tell_of_waiting
 from .blueprint import blueprint
-from .forms import groups, raw_settings
+from .forms import raw_settings, section, tabs
 
 
-def _customer_page(customer: Customer, **context: Any) -> str:
+def _customer_page(customer: Customer, shown: Section, **context: Any) -> str:
     adaptor = scoped(Adaptor, customer.adaptor_id)
-    errors = context.setdefault("errors", {})
-    context.setdefault("groups", groups(adaptor, customer))
-    chosen = choices(adaptor)
-    if customer.rule:
-        chosen |= {"format": customer.rule.format, "gateway_id": customer.rule.gateway_id}
-    return render_template(
-        "rules/customer.html", adaptor=adaptor, customer=customer, rows=history.of_customer(customer.id),
-        hints=customers.hints(customer), has_errors=bool(errors), **{**chosen, **context},
+    context.setdefault("errors", {})
+    return render_page_or_fragment(
+        "rules/customer.html", "settings/_section.html", adaptor=adaptor, customer=customer, section=shown,
+        tabs=tabs(customer, shown.name), action=url_for("rules.save_settings", customer_id=customer.id),
+        rows=history.of_customer(customer.id), hints=customers.hints(customer),
+        has_errors=bool(shown.errors or context["errors"]), **{**choices(adaptor), **context},
     )  # fmt: skip
+
+
+def _section(customer: Customer, *arguments: Any) -> Section:
+    name = chosen_section((request.form if request.method == "POST" else request.args).get("group", ""))
+    return section(scoped(Adaptor, customer.adaptor_id), customer, name, *arguments)
 
 
 @blueprint.get("/<customer_id>")
 def customer(customer_id: str) -> str:
-    """One customer: activation, settings and latest documents."""
-    return _customer_page(scoped(Customer, customer_id))
+    """One customer: activation, a section of its settings (``?group=``) and its latest documents."""
+    row = scoped(Customer, customer_id)
+    return _customer_page(row, _section(row))
 
 
 @blueprint.post("/<customer_id>/rule")
@@ -49,7 +58,10 @@ def save_rule(customer_id: str) -> ResponseReturnValue:
         rules.activate(row.adaptor_id, [customer_id], format_id, gateway_id)
         released = rules.release_blocked(customer_id)
     except InvalidInput as error:
-        return _customer_page(row, format=format_id, gateway_id=gateway_id, errors=error.errors), 422
+        return _customer_page(row, _section(row), format=format_id, gateway_id=gateway_id, errors=error.errors), 422
+    except ServiceError as error:
+        flash(say(error.text), "error")
+        return redirect(url_for(".customer", customer_id=customer_id), 303)
     flash(saved(released), "success")
     tell_of_waiting(row.adaptor_id, [customer_id])
     return redirect(url_for(".customer", customer_id=customer_id), 303)
@@ -66,16 +78,23 @@ def stop(customer_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/<customer_id>/settings")
 def save_settings(customer_id: str) -> ResponseReturnValue:
-    """Keep one customer's own settings; empty ones inherit."""
+    """Keep a section of one customer's own settings; empty ones inherit."""
     row = scoped(Customer, customer_id)
-    raw = raw_settings(row, request.form)
+    plain = _section(row)
+    raw = raw_settings(row, plain.name, request.form)
+    if example := example_asked_for(plain, request.form, raw):
+        return redirect(example, 303)
     try:
-        released = saving.save_overrides(customer_id, raw, actor=actor()).released
+        done = saving.save_overrides(
+            customer_id, raw, actor=actor(), shown=request.form.get("version"), section=plain.name
+        )
     except InvalidInput as error:
-        shown = groups(scoped(Adaptor, row.adaptor_id), row, raw, error.errors)
-        return _customer_page(row, groups=shown, errors=error.errors), 422
+        return _customer_page(row, _section(row, raw, error.errors)), 422
+    except ChangedMeanwhile as error:
+        stored = changes.of_rule(row.rule)
+        overtaken = marked(_section(row, raw), row.adaptor_id, customer_id, stored, raw)
+        return _customer_page(row, overtaken, conflict=error.text), conflict_status()
     except ServiceError as error:
-        flash(say(error.text), "error")
-        return redirect(url_for(".customer", customer_id=customer_id), 303)
-    flash(saved(released), "success")
-    return redirect(url_for(".customer", customer_id=customer_id), 303)
+        return _customer_page(row, _section(row, raw), refused=error.text), 422
+    tell_saved(done)
+    return redirect(url_for(".customer", customer_id=customer_id, group=plain.name), 303)

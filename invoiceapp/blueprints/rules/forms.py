@@ -1,79 +1,111 @@
-"""One customer's settings as the page shows them: own values, and what empty ones inherit from where."""
+"""One customer's settings as its page shows them: own values, and what empty ones inherit from where."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from flask import url_for
 from flask_babel import gettext as _
 
-from invoiceapp.blueprints.declared import as_text, group_title, raw_values, typed_values
+from invoiceapp.blueprints.declared import as_text, group_title, section_title
+from invoiceapp.blueprints.settings.lines import (
+    Choice,
+    Inherited,
+    Part,
+    Section,
+    Tab,
+    asked_for,
+    examples,
+    lines,
+    with_typed,
+)
 from invoiceapp.domain.fields import Field
+from invoiceapp.formatting import in_language
 from invoiceapp.models import Adaptor, Customer
-from invoiceapp.services.configuration import adaptors, saving, source_values
-from invoiceapp.services.configuration.settings import Origin, declared, resolve_one, stored_in
+from invoiceapp.services.configuration import adaptors, gateways, rules, saving, source_values
+from invoiceapp.services.configuration.settings import SECTIONS, Origin, declared, in_section, resolve_one
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One group of settings for ``declared_fields(inherits=true)``; mappings are by field name."""
-
-    name: str
-    title: str
-    fields: tuple[Field, ...]
-    values: Mapping[str, Any]
-    inherited: Mapping[str, str]
-    origins: Mapping[str, str]
-    errors: Mapping[str, Any]
+def _groups(customer: Customer, section: str) -> dict[str, tuple[Field, ...]]:
+    """The fields of a section by group."""
+    return {group: declared(group) for group in saving.of_section(section, saving.setting_groups(customer.rule))}
 
 
-def _inherited(group: str, field: Field, adaptor: Adaptor, from_source: Mapping[str, Any]) -> tuple[str, str]:
-    """What an empty value means, and where that comes from."""
-    common = resolve_one(group, field.name, adaptor.settings, {})
-    if common.origin is Origin.COMMON:
-        return as_text(field, common.value), str(_("the common settings"))
-    if field.default is not None:
-        return as_text(field, field.default), str(_("the built-in default"))
-    source = adaptors.catalogue()[adaptor.source_kind].label.da
-    return as_text(field, from_source.get(field.name)), source
+def raw_settings(customer: Customer, section: str, form: Mapping[str, str]) -> dict[str, str]:
+    """What a section's form asks for, by ``<group>.<field>``, and ``format`` and ``gateway`` where it had them."""
+    chosen = {name: form[name] for name in ("format", "gateway") if form.get(name)}
+    return asked_for(_groups(customer, section), form) | chosen
 
 
-def raw_settings(customer: Customer, form: Mapping[str, str]) -> dict[str, str]:
-    """What was typed, by ``<group>.<field>``."""
-    groups = saving.setting_groups(customer.rule)
-    return {key: text for group in groups for key, text in raw_values(declared(group), form, f"{group}.").items()}
+def _inherited(adaptor: Adaptor, customer: Customer, group: str) -> Inherited:
+    """The common setting, else what the source says, else the built-in default."""
+    known = _known(adaptor, customer, group)
+    label = in_language(adaptors.catalogue()[adaptor.source_kind].label)
+    gateway = customer.rule.gateway.name if customer.rule else ""
+
+    def of(one: Field) -> tuple[str, str]:
+        common = resolve_one(group, one.name, adaptor.settings, {})
+        if common.origin is Origin.COMMON:
+            return as_text(one, common.value), str(_("the common settings"))
+        if one.name in known:
+            return as_text(one, known[one.name]), gateway if one.name == "fileName" else label
+        text = as_text(one, one.default)
+        return text, str(_("the built-in default")) if text else ""
+
+    return of
 
 
-def groups(
-    adaptor: Adaptor,
-    customer: Customer,
-    typed: Mapping[str, str] | None = None,
+def _known(adaptor: Adaptor, customer: Customer, group: str) -> Mapping[str, Any]:
+    if group == "supplier":
+        return source_values.of_supplier(adaptor)
+    if group == "customer":
+        return source_values.of_customer(adaptor, customer)
+    if group == "gateway":
+        return source_values.of_gateway(customer, customer.rule.gateway if customer.rule else None)
+    return {}
+
+
+def section(
+    adaptor: Adaptor, customer: Customer, name: str, raw: Mapping[str, str] | None = None,
     errors: Mapping[str, Any] | None = None,
-) -> list[Group]:
-    """All groups with what is stored, or with what was ``typed`` and is wrong."""
-    known = {
-        "supplier": source_values.of_supplier(adaptor),
-        "customer": source_values.of_customer(adaptor, customer),
-    }
+) -> Section:  # fmt: skip
+    """A section with what is stored, or with what was typed (``raw``)."""
     stored = customer.rule.settings if customer.rule else {}
-    found = []
-    for name in saving.setting_groups(customer.rule):
-        fields = declared(name)
-        inherited = {field.name: _inherited(name, field, adaptor, known.get(name, {})) for field in fields}
-        found.append(
-            Group(
-                name,
-                group_title(name),
-                fields,
-                typed_values(fields, typed, f"{name}.") if typed is not None else stored_in(stored, name),
-                {key: text for key, (text, _origin) in inherited.items()},
-                {key: origin for key, (_text, origin) in inherited.items()},
-                {
-                    key.removeprefix(f"{name}."): text
-                    for key, text in (errors or {}).items()
-                    if key.startswith(f"{name}.")
-                },
-            )
+    example = examples("rules", customer_id=customer.id)
+    parts = []
+    for group, fields in _groups(customer, name).items():
+        found = lines(group, fields, stored, _inherited(adaptor, customer, group), example)
+        shown = with_typed(found, raw, errors or {}) if raw is not None else found
+        parts.append(Part(group_title(group) if name == "format" else "", shown))
+    choices = _choices(customer, name, raw or {}, errors or {})
+    return Section(name, section_title(name), saving.customer_version(customer.rule, name), parts, choices)
+
+
+def _choices(customer: Customer, name: str, raw: Mapping[str, str], errors: Mapping[str, Any]) -> list[Choice]:
+    """The section's own choice. Where format and gateway do not fit, both stand there: one alone cannot be changed."""
+    rule = customer.rule
+    if rule is None or name not in ("format", "gateway"):
+        return []
+    wanted = ("format", "gateway") if {"format", "gateway"} & {*errors} or {"format", "gateway"} <= {*raw} else (name,)
+    found: dict[str, tuple[list[tuple[str, Any]], str]] = {
+        "format": (list(rules.format_choices()), rule.format),
+        "gateway": (
+            [(row.id, row.name) for row in gateways.of_subscription(customer.subscription_id)], rule.gateway_id
+        ),
+    }  # fmt: skip
+    return [
+        Choice(one, section_title(one), found[one][0], raw.get(one, found[one][1]), errors.get(one)) for one in wanted
+    ]
+
+
+def tabs(customer: Customer, chosen: str) -> list[Tab]:
+    """All sections, with how many values of its own the customer has in each."""
+    stored = customer.rule.settings if customer.rule else {}
+    return [
+        Tab(
+            name, section_title(name), len(in_section(stored, name)),
+            url_for("rules.customer", customer_id=customer.id, group=name), name == chosen,
         )
-    return found
+        for name in SECTIONS
+    ]  # fmt: skip

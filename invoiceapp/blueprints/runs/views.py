@@ -18,7 +18,7 @@ from invoiceapp.htmx import STOP_POLLING, hx_response
 from invoiceapp.languages import say
 from invoiceapp.models import ACTIVE_RUNS, Run
 from invoiceapp.services.errors import Conflict
-from invoiceapp.services.export import queries, runs
+from invoiceapp.services.export import queries, run_queries, runs
 from invoiceapp.services.people import access
 
 blueprint = Blueprint("runs", __name__, url_prefix="/runs")
@@ -27,20 +27,27 @@ LONGEST_LIST = 50
 
 def trigger(run: Run) -> str:
     """Who or what started it."""
-    words = {"manual": _("By hand"), "schedule": _("By schedule"), "command": _("By command")}
+    words = {
+        "manual": _("By hand"),
+        "schedule": _("By schedule"),
+        "command": _("By command"),
+        "reading": _("Reading: nothing is sent"),
+    }
     return str(words.get(run.trigger, run.trigger))
 
 
 def scope(run: Run) -> str:
     """What it was asked to read."""
-    query = runs.query_from_json(run.query)
+    query = run_queries.query_from_json(run.query)
     parts = []
     if query.numbers:
         shown = ", ".join(query.numbers[:5]) + (" …" if len(query.numbers) > 5 else "")
         parts.append(_("Numbers %(numbers)s", numbers=shown))
     if query.customer_ids:
         parts.append(ngettext("%(num)s customer", "%(num)s customers", len(query.customer_ids)))
-    if query.first_date or query.last_date:
+    if query.first_date and not query.last_date:
+        parts.append(_("From %(date)s", date=day(query.first_date)))
+    elif query.first_date or query.last_date:
         parts.append(f"{day(query.first_date)} – {day(query.last_date)}")
     return ", ".join(parts) or str(_("Everything new"))
 

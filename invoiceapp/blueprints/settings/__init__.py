@@ -1,5 +1,6 @@
-"""Settings for all customers of an adaptor."""
+"""Settings for all customers of an adaptor, and the history of all settings."""
 
-from .views import blueprint
+from . import examples, history, views  # noqa: F401 - importing binds their routes
+from .blueprint import blueprint
 
 __all__ = ["blueprint"]

@@ -4,45 +4,76 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from invoiceapp.blueprints.declared import saved
-from invoiceapp.blueprints.tenancy import chosen_adaptor, protect
+from invoiceapp.blueprints.tenancy import chosen_adaptor
+from invoiceapp.htmx import hx_response, render_page_or_fragment
 from invoiceapp.models import Adaptor
-from invoiceapp.services.configuration import adaptors, saving
+from invoiceapp.services.configuration import change_preview, saving
+from invoiceapp.services.configuration.change_preview import Preview
+from invoiceapp.services.configuration.versions import ChangedMeanwhile
 from invoiceapp.services.errors import InvalidInput
 from invoiceapp.services.people import access
 
-from .forms import groups, raw_settings
+from .blueprint import blueprint
+from .conflicts import marked
+from .forms import raw_settings, section, tabs
+from .lines import Section, chosen_section, example_asked_for
+from .results import conflict_status, tell_saved
+from .words import describer
 
-blueprint = Blueprint("settings", __name__, url_prefix="/settings")
-protect(blueprint)
+#: Of a form that asks for a preview, what the form that confirms it does not repeat.
+_BUTTONS = ("csrf_token", "confirm", "back", "example")
 
 
-def _page(adaptor: Adaptor, **context: Any) -> str:
-    shown = {"groups": groups(adaptor), "errors": {}} | context
-    source = adaptors.catalogue()[adaptor.source_kind]
-    return render_template(
-        "settings/page.html", adaptor=adaptor, source=source, has_errors=bool(shown["errors"]), **shown
-    )
+def _page(adaptor: Adaptor, shown: Section, **context: Any) -> str:
+    return render_page_or_fragment(
+        "settings/page.html", "settings/_section.html", adaptor=adaptor, section=shown, tabs=tabs(adaptor, shown.name),
+        action=url_for("settings.save", adaptor_id=adaptor.id), content="settings/_section.html",
+        has_errors=bool(shown.errors), **context,
+    )  # fmt: skip
+
+
+def _preview(adaptor: Adaptor, found: Preview) -> Response:
+    repeated = [item for item in request.form.items(multi=True) if item[0] not in _BUTTONS]
+    shown = render_page_or_fragment(
+        "settings/page.html", "settings/_preview.html", adaptor=adaptor, preview=found, repeated=repeated,
+        words=describer(adaptor)(found.differences), content="settings/_preview.html",
+    )  # fmt: skip
+    # The button was at the end of a long form; the preview is read from its beginning.
+    return hx_response(shown, reswap="innerHTML show:top")
 
 
 @blueprint.get("")
 def index() -> ResponseReturnValue:
-    """All groups, with what empty fields inherit."""
+    """One section (``?group=``), with what empty fields inherit."""
     adaptor = chosen_adaptor()
-    return redirect(url_for("adaptors.catalogue")) if adaptor is None else _page(adaptor)
+    if adaptor is None:
+        return redirect(url_for("adaptors.catalogue"))
+    return _page(adaptor, section(adaptor, chosen_section(request.args.get("group", ""))))
 
 
 @blueprint.post("/<adaptor_id>")
 def save(adaptor_id: str) -> ResponseReturnValue:
-    """Keep the settings that hold for all customers."""
+    """Keep a section of the settings that hold for all customers; asks first where active customers are touched."""
     adaptor = access.scoped(Adaptor, adaptor_id)
-    raw = raw_settings(adaptor, request.form)
+    name = chosen_section(request.form.get("group", ""))
+    raw, shown = raw_settings(adaptor, name, request.form), request.form.get("version")
+    if "back" in request.form:
+        return _page(adaptor, section(adaptor, name, raw))
+    if example := example_asked_for(section(adaptor, name), request.form, raw):
+        return redirect(example, 303)
     try:
-        released = saving.save_common(adaptor_id, raw, actor=access.actor()).released
+        if "confirm" not in request.form:
+            found = change_preview.preview(adaptor, saving.common_after(adaptor, raw, shown=shown, section=name))
+            if found.customers:
+                return _preview(adaptor, found)
+        done = saving.save_common(adaptor_id, raw, actor=access.actor(), shown=shown, section=name)
     except InvalidInput as error:
-        return _page(adaptor, groups=groups(adaptor, raw), errors=error.errors), 422
-    flash(saved(released), "success")
-    return redirect(url_for(".index", adaptor=adaptor_id), 303)
+        return _page(adaptor, section(adaptor, name, raw, error.errors)), 422
+    except ChangedMeanwhile as error:
+        overtaken = marked(section(adaptor, name, raw), adaptor_id, None, adaptor.settings, raw)
+        return _page(adaptor, overtaken, conflict=error.text), conflict_status()
+    tell_saved(done)
+    return redirect(url_for(".index", adaptor=adaptor_id, group=name), 303)

@@ -20,6 +20,9 @@ FIRST_NUMBER = 1001
 _PAID_AFTER_DAYS = 45
 _OFFICE_OPENS, _OFFICE_HOURS = 7, 11
 _NO_PDF_EVERY, _ATTACHMENT_EVERY = 10, 40
+#: What Billy itself has sent: by position, so that the first documents are untouched. Seven is in none of the above.
+_MAILED_EVERY, _EINVOICED_EVERY, _OFFSET = 15, 45, 7
+_MAIL_STATES = ("sent", "opened", "viewed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +119,37 @@ def _attach(invoice: Record) -> tuple[Record, Record]:
     return attachment, file
 
 
+def _sent_by_billy(invoice: Record, position: int) -> list[Record]:
+    """Mark an approved invoice as e-mailed by Billy, or log that Billy sent it as an e-invoice: its log."""
+    if invoice["state"] != "approved" or invoice["approvedTime"] is None or position <= _EINVOICED_EVERY // 2:
+        return []
+    if position % _MAILED_EVERY == _OFFSET:
+        invoice["sentState"] = _MAIL_STATES[position // _MAILED_EVERY % len(_MAIL_STATES)]
+    if position % _EINVOICED_EVERY != _OFFSET + 1:
+        return []
+    sent = datetime.fromisoformat(invoice["approvedTime"]) + timedelta(minutes=20)
+    return [
+        {
+            "id": record_id("invoiceLog", invoice["id"], kind),
+            "organizationId": catalogue.ORGANIZATION_ID,
+            "invoiceId": invoice["id"],
+            "type": kind,
+            "message": message,
+            "messageKey": f"delivery.{kind}",
+            "eventTime": (sent + timedelta(minutes=minutes)).isoformat(timespec="seconds") + "Z",
+        }
+        for minutes, kind, message in (
+            (0, "received", "Delivered to the recipient inbox."),
+            (45, "signedoff", "Accepted by the recipient."),
+        )
+    ]
+
+
 def _documents(plans: list[Plan], anchor: date, persons: list[Record]) -> Tables:
-    """Everything that hangs on the booked plans: invoices, lines, attachments and files."""
+    """Everything that hangs on the booked plans: invoices, lines, attachments, files and Billy's own sendings."""
     attention = {person["contactId"]: person["id"] for person in persons}
     invoices, all_lines, attached = [], [], []
+    logs: list[Record] = []
     numbers = count(FIRST_NUMBER)
     for position, (plan, approved_at) in enumerate(zip(plans, _approval_times(anchor, len(plans)), strict=True), 1):
         is_draft = plan.state == "draft"
@@ -135,6 +165,7 @@ def _documents(plans: list[Plan], anchor: date, persons: list[Record]) -> Tables
             invoice["downloadUrl"] = None
         if position % _ATTACHMENT_EVERY == 0:
             attached.append(_attach(invoice))
+        logs += _sent_by_billy(invoice, position)
         invoices.append(invoice)
         all_lines += lines
     return {
@@ -142,6 +173,7 @@ def _documents(plans: list[Plan], anchor: date, persons: list[Record]) -> Tables
         "invoiceLines": by_id(all_lines),
         "attachments": by_id([attachment for attachment, _ in attached]),
         "files": by_id([file for _, file in attached]),
+        "invoiceLogs": by_id(logs),
     }
 
 
@@ -165,7 +197,6 @@ def demo_company(anchor: date) -> Company:
         "cities": by_id(customers.cities()),
         "zipcodes": by_id(customers.zipcodes()),
         "invoiceDeliveries": {},
-        "invoiceLogs": {},
     }
     return Company(
         anchor=anchor,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +16,7 @@ from invoiceapp.domain.fields import Field, FieldType
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import Invoice, Line
 from invoiceapp.domain.money import fixed2, plain, total
+from invoiceapp.domain.spreadsheets import text_cell
 from invoiceapp.formats.base import Parameters
 
 Cell = str | Decimal | date | None
@@ -142,21 +142,6 @@ COLUMNS = (
     _line("accountingCost", "Kontostreng", lambda x: x.accounting_cost),
 )  # fmt: skip
 
-#: What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), also in full width.
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-#: No spreadsheet shows these, and a NUL ends the file in some.
-_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufeff]")
-
-
-def _text_cell(text: str) -> str:
-    """Text that stays text: with a leading ``'`` where it would be a formula; line breaks of one kind."""
-    visible = _INVISIBLE.sub("", text)
-    # Some programs skip blanks before they look for a formula.
-    guarded = visible.startswith(_FORMULA) or visible.lstrip().startswith(_FORMULA)
-    unbroken = visible.replace("\r\n", "\n").replace("\r", "\n")
-    return f"'{unbroken}" if guarded else unbroken
-
-
 def _written(cell: Cell | Amount, dialect: Dialect) -> str:
     if isinstance(cell, Amount):
         return fixed2(cell.value).replace(".", dialect.decimal)
@@ -164,7 +149,7 @@ def _written(cell: Cell | Amount, dialect: Dialect) -> str:
         return plain(cell).replace(".", dialect.decimal)
     if isinstance(cell, date):
         return cell.strftime(dialect.date_form)
-    return _text_cell(cell or "")
+    return text_cell(cell or "")
 
 
 def write(invoice: Invoice, parameters: Parameters) -> bytes:

@@ -10,12 +10,6 @@ DEFAULT_FILENAME = "{type}_{number}_{key8}"
 #: Optional key type, then what ``ssh-keygen -l`` prints: base64 of SHA-256 without padding.
 HOST_KEY_PATTERN = r"(?:(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) )?SHA256:[A-Za-z0-9+/]{43}"
 
-#: Fixed tokens only, and at least one that tells two documents apart.
-_FILENAME_PATTERN = (
-    r"(?=.*\{(?:number|key8)\})(?:[A-Za-z0-9_-]|\{(?:type|number|key8)\})"
-    r"(?:[A-Za-z0-9._-]|\{(?:type|number|key8)\}){0,60}"
-)
-
 FIELDS = (
     Field(
         "host",
@@ -67,13 +61,15 @@ FIELDS = (
     Field(
         "filename",
         Text("Filnavn", "File name"),
+        FieldType.FILE_NAME,
         default=DEFAULT_FILENAME,
-        pattern=_FILENAME_PATTERN,
         help=Text(
-            "Bogstaver, cifre, punktum, bindestreg, understreg og {type}, {number}, {key8}; mindst {number} eller "
-            "{key8}. Endelsen (.xml) kommer af sig selv.",
-            "Letters, digits, dot, dash, underscore and {type}, {number}, {key8}; at least {number} or {key8}. "
-            "The ending (.xml) is added.",
+            "Bogstaver, cifre, punktum, bindestreg, understreg og {type}, {number}, {date}, {customer}, {customer-number}, "
+            "{order}, {key8}; mindst {number} eller {key8}. Endelsen (.xml) kommer af sig selv. En kunde kan have sit eget "
+            "filnavn i kundens indstillinger.",
+            "Letters, digits, dot, dash, underscore and {type}, {number}, {date}, {customer}, {customer-number}, {order}, "
+            "{key8}; at least {number} or {key8}. The ending (.xml) is added. A customer can have a file name of its own in "
+            "the customer's settings.",
         ),
     ),
     Field(

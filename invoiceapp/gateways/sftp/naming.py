@@ -25,11 +25,7 @@ class RemoteFile:
 def remote_files(consignment: Consignment, config: Mapping[str, Any]) -> list[RemoteFile]:
     """The document, then its PDFs where the gateway takes them along."""
     key8 = safe_filename(consignment.key[:8])
-    stem = str(config.get("filename") or DEFAULT_FILENAME)
-    # Not str.format, which would let a template read attributes.
-    stem = stem.replace("{type}", consignment.document_type)
-    stem = stem.replace("{number}", safe_filename(consignment.document_no, 40))
-    stem = safe_filename(stem.replace("{key8}", key8), 110)
+    stem = consignment.stem(str(config.get("filename") or DEFAULT_FILENAME))
     pdfs = [file for file in consignment.companions if file.media_type == "application/pdf"]
     folder = PurePosixPath(config.get("folder") or ".")
     files: dict[str, RemoteFile] = {}

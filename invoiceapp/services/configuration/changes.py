@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,8 @@ from invoiceapp.models import Adaptor, ExportRule, SettingsChange, db, utcnow
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict
 
-from .settings import Place, applied, places
+from . import rules
+from .settings import RULE, Place, applied, places
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,18 @@ class Difference:
     place: Place
     before: Any
     after: Any
+
+
+def of_rule(rule: ExportRule | None) -> dict[str, Any]:
+    """What the history keeps of a customer: its settings, and its format and gateway in the group ``rule``."""
+    return {**rule.settings, RULE: {"format": rule.format, "gateway": rule.gateway_id}} if rule else {}
+
+
+def put(rule: ExportRule, values: Mapping[str, Any]) -> None:
+    """The reverse of ``of_rule``."""
+    chosen = values[RULE]
+    rule.format, rule.gateway_id = chosen["format"], chosen["gateway"]
+    rule.settings = {group: stored for group, stored in values.items() if group != RULE}
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
@@ -53,22 +66,46 @@ def record(
     return change
 
 
-def of_adaptor(adaptor_id: str, limit: int = 50) -> list[SettingsChange]:
-    """The newest first."""
-    return list(
-        db.session.scalars(
-            select(SettingsChange)
-            .where(SettingsChange.adaptor_id == adaptor_id)
-            .order_by(SettingsChange.id.desc())
-            .limit(limit)
-        )
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of the history, newest first, and the id from which older ones follow ("" at the end)."""
+
+    changes: list[SettingsChange]
+    older: str
+
+
+def of_adaptor(adaptor_id: str, customer_id: str | None = None, before: str = "", size: int = 50) -> Page:
+    """The changes of an adaptor and of its customers, or of one customer, that are older than ``before``."""
+    query = select(SettingsChange).where(SettingsChange.adaptor_id == adaptor_id)
+    if customer_id is not None:
+        query = query.where(SettingsChange.customer_id == customer_id)
+    if before:
+        query = query.where(SettingsChange.id < before)
+    rows = list(db.session.scalars(query.order_by(SettingsChange.id.desc()).limit(size + 1)))
+    return Page(rows[:size], rows[size - 1].id if len(rows) > size else "")
+
+
+def last_of(adaptor_id: str, customer_id: str | None, wanted: Iterable[Place]) -> dict[Place, SettingsChange]:
+    """The newest change of each place, of the common settings or of a customer's own; looks at the last fifty."""
+    query = (
+        select(SettingsChange)
+        .where(SettingsChange.adaptor_id == adaptor_id, SettingsChange.customer_id == customer_id)
+        .order_by(SettingsChange.id.desc())
+        .limit(50)
     )
+    missing, found = set(wanted), {}
+    for change in db.session.scalars(query):
+        for place in missing & {*places(change.before), *places(change.after)}:
+            found[place] = change
+            missing.discard(place)
+    return found
 
 
 def undo(change_id: str, actor: str) -> SettingsChange:
     """Put back what a save of settings replaced; other values stay as they are now.
 
     Raises ``Conflict`` where it was undone already, or where one of its values was changed again since.
+    ``saving.undo`` also lets go what waited for it.
     """
     with transaction() as session:
         change = session.get_one(SettingsChange, change_id, with_for_update=True, populate_existing=True)
@@ -76,7 +113,8 @@ def undo(change_id: str, actor: str) -> SettingsChange:
             raise Conflict(Text("Ændringen er allerede fortrudt.", "The change is undone already."))
         row = _row(change)
         found = differences(change.before, change.after)
-        current = places(row.settings)
+        before = of_rule(row) if isinstance(row, ExportRule) else dict(row.settings)
+        current = places(before)
         if any(current.get(item.place) != item.after for item in found):
             raise Conflict(
                 Text(
@@ -84,12 +122,24 @@ def undo(change_id: str, actor: str) -> SettingsChange:
                     "The values were changed again since. Correct them on the page instead.",
                 )
             )
-        before = dict(row.settings)
-        row.settings = applied(row.settings, {item.place: item.before for item in found})
-        change.undone_at, change.undone_by = utcnow(), actor
+        after = applied(before, {item.place: item.before for item in found})
         adaptor = session.get_one(Adaptor, change.adaptor_id)
-        record(adaptor, change.kind, actor, before, row.settings, change.customer_id)
+        if isinstance(row, ExportRule):
+            _put_back(adaptor, row, after)
+        else:
+            row.settings = after
+        change.undone_at, change.undone_by = utcnow(), actor
+        record(adaptor, change.kind, actor, before, after, change.customer_id)
     return change
+
+
+def _put_back(adaptor: Adaptor, rule: ExportRule, values: Mapping[str, Any]) -> None:
+    """Raises ``Conflict`` where the old gateway is gone since, or takes the old format no more."""
+    chosen = values[RULE]
+    if (chosen["format"], chosen["gateway"]) != (rule.format, rule.gateway_id):
+        for text in rules.pair_errors(adaptor, chosen["format"], chosen["gateway"]).values():
+            raise Conflict(text)
+    put(rule, values)
 
 
 def _row(change: SettingsChange) -> Adaptor | ExportRule:

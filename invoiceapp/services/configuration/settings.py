@@ -36,6 +36,19 @@ class Resolved:
 FORMATS = "formats."
 
 
+#: What a page of settings is divided into; ``format`` holds the options of output formats.
+SECTIONS = ("general", "supplier", "customer", "format", "gateway")
+#: General settings that the page of the adaptor shows, beside its name and its schedule, instead of the common settings.
+OF_THE_ADAPTOR = frozenset(["documentTypes", "alreadyMailed", "alreadyEinvoiced", "holdMinutes", "approveFirst"])
+#: The group under which the history and the versions keep a customer's choice of ``format`` and ``gateway``.
+RULE = "rule"
+
+
+def section_of(group: str) -> str:
+    """The section of a group of settings."""
+    return "format" if group.startswith(FORMATS) else group
+
+
 def declared(group: str, *, common: bool = False) -> tuple[Field, ...]:
     """The declared fields of a group; ``common``: only those that make sense for all customers together.
 
@@ -80,6 +93,18 @@ def places(settings: Mapping[str, Any]) -> dict[Place, Any]:
             elif isinstance(value, Mapping):
                 found |= {(group, name, option): chosen for option, chosen in value.items()}
     return found
+
+
+def in_section(settings: Mapping[str, Any], section: str | None) -> dict[str, Any]:
+    """The stored values of one section (None: of all), by their place joined with dots: what ``versions`` compare."""
+    return {".".join(found): value for found, value in places(settings).items() if section in (None, section_at(found))}
+
+
+def section_at(found: Place) -> str:
+    """The section of a page on which a stored value stands."""
+    if found[0] == RULE:
+        return found[1]
+    return "format" if found[0] == "formats" else found[0]
 
 
 def applied(settings: Mapping[str, Any], wanted: Mapping[Place, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from invoiceapp.domain.identifiers import CVR, GLN, Participant, cvr_from
 from invoiceapp.domain.invoice import Invoice, PaymentMeans
 from invoiceapp.domain.parties import Party
 from invoiceapp.domain.settings import Settings, SupplierSettings
-from invoiceapp.models import Adaptor, Customer, Document, db
+from invoiceapp.models import Adaptor, Customer, Document, Gateway, db
 from invoiceapp.sources.base import UnusableBundle
 
 from .sources import source_class
@@ -103,3 +103,9 @@ def of_customer(adaptor: Adaptor, customer: Customer) -> dict[str, Any]:
             "deliveryCountry": address.country if address else None,
         }
     return {name: value for name, value in values.items() if value}
+
+
+def of_gateway(customer: Customer, gateway: Gateway | None) -> dict[str, Any]:
+    """Values of the gateway group by field name: what the gateway itself does, and the customer's address in the books."""
+    name = (gateway.config if gateway else {}).get("filename")
+    return {field: value for field, value in (("fileName", name), ("receiverEmail", customer.email)) if value}

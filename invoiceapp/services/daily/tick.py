@@ -12,19 +12,22 @@ from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Run, RunStat
 from invoiceapp.services import background, bell
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import Conflict
-from invoiceapp.services.export import recovery, runs
+from invoiceapp.services.export import reach, recovery, runs, standing
 
 log = logging.getLogger(__name__)
 
 
 def tick() -> None:
-    """Reap expired leases, start due runs, and wake workers for every kind of due work."""
+    """Reap expired leases, stop what may not be sent, start due runs, and wake workers for every kind of due work."""
     recovery.reap()
+    reach.block_out_of_reach()
     for adaptor_id in _claim_due_adaptors():
         try:
             runs.start(adaptor_id, trigger="schedule")
         except Conflict:
-            log.info("adaptor %s is still running; the next schedule will find what is new", adaptor_id)
+            log.info(
+                "adaptor %s is still running, or was switched off; the next schedule will find what is new", adaptor_id
+            )
     _ring_for_due_work()
 
 
@@ -35,7 +38,7 @@ def _claim_due_adaptors() -> list[str]:
     with transaction() as session:
         due = session.execute(
             select(Adaptor.id, Adaptor.next_run_at, Adaptor.interval_minutes).where(
-                Adaptor.active, Adaptor.next_run_at <= now, Adaptor.interval_minutes.is_not(None)
+                standing.working(), Adaptor.next_run_at <= now, Adaptor.interval_minutes.is_not(None)
             )
         ).all()
         for adaptor_id, next_run_at, minutes in due:
@@ -64,7 +67,10 @@ def _ring_for_due_work() -> None:
         to_convert = db.session.scalar(
             select(
                 exists().where(
-                    Document.stage == Stage.QUEUED, or_(Document.lease_until.is_(None), Document.lease_until < now)
+                    Document.stage == Stage.QUEUED,
+                    or_(Document.lease_until.is_(None), Document.lease_until < now),
+                    Document.adaptor_id == Adaptor.id,
+                    standing.working(),
                 )
             )
         )
@@ -75,6 +81,9 @@ def _ring_for_due_work() -> None:
                     Delivery.next_at <= now,
                     Delivery.gateway_id == Gateway.id,
                     Gateway.paused_at.is_(None),
+                    Delivery.adaptor_id == Adaptor.id,
+                    standing.working(),
+                    standing.within_reach(),
                 )
             )
         )

@@ -5,19 +5,31 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from invoiceapp.domain.delivery import DeliveryState, Mover
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Adaptor, Delivery, Document, Receipt, Rendition, Stage, db, new_id, utcnow
+from invoiceapp.models import (
+    Adaptor,
+    Delivery,
+    Document,
+    ExportRule,
+    Receipt,
+    Rendition,
+    Stage,
+    cut,
+    db,
+    new_id,
+    utcnow,
+)
 from invoiceapp.services import bell
-from invoiceapp.services.configuration import sources
-from invoiceapp.services.database import transaction
+from invoiceapp.services.configuration import rules, sources
+from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import Conflict, ServiceError
 from invoiceapp.sources.base import DocumentQuery, SourceDocument, SourceError
 
-from . import archive, documents, events, interchanges
+from . import archive, documents, events, interchanges, standing
 from .delivery import Lease, LeaseLost, move
 
 S = DeliveryState
@@ -91,6 +103,55 @@ def try_again(delivery: Delivery, actor: str) -> None:
 def cancel(delivery: Delivery, actor: str, note: str) -> None:
     """Take it out; it is not sent. Raises ``Conflict`` once it is on its way."""
     _person_moves(delivery, S.CANCELLED, "cancelled", actor, note)
+
+
+def send_now(delivery: Delivery, actor: str) -> None:
+    """End its hold: it is due at once. Raises ``Conflict`` where it is not waiting any more."""
+    with transaction() as session:
+        result = session.execute(
+            update(Delivery)
+            .where(Delivery.id == delivery.id, Delivery.state == S.PENDING, Delivery.fence == delivery.fence)
+            .values(next_at=utcnow(), updated_at=utcnow())
+            .execution_options(synchronize_session=False)
+        )
+        if not changed(result):
+            raise Conflict(MOVED_ON)
+        events.of_delivery("sent_now", session.get_one(Delivery, delivery.id, populate_existing=True), actor=actor)
+    bell.ring("deliver")
+
+
+def send_anyway(document: Document, actor: str, note: str) -> None:
+    """Export what was left out because the accounting system had sent it itself. Raises ``Conflict``, ``ServiceError``."""
+    _need_note(note)
+    with transaction():
+        row = _locked(document.id)
+        if row.stage is not Stage.SKIPPED:
+            raise Conflict(MOVED_ON)
+        row.send_anyway = True
+        documents.queue(row, run_id=row.run_id)
+        events.of_document("send_anyway", row, actor=actor, note=note)
+    bell.ring("convert")
+
+
+def approve_customer(document: Document, actor: str) -> int:
+    """Let go what waits for a person's approval of its customer, and all that follows; how many are converted again.
+
+    May be done twice: whatever still waits goes then. Raises ``Conflict`` where the customer has no rule any more.
+    """
+    with transaction() as session:
+        rule = session.scalar(
+            select(ExportRule)
+            .where(ExportRule.customer_id == document.customer_id)
+            .with_for_update(of=ExportRule)
+            .execution_options(populate_existing=True)
+        )
+        if rule is None:
+            raise Conflict(MOVED_ON)
+        if rule.approved_at is None:
+            rule.approved_at, rule.approved_by = utcnow(), cut(actor, 255)
+            events.of_document("approved", document, actor=actor)
+        customer_id = rule.customer_id
+    return rules.release_blocked(customer_id)
 
 
 def mark_received(delivery: Delivery, actor: str, note: str) -> None:
@@ -178,7 +239,7 @@ def _next_key(old_key: str, delivery_id: str) -> str:
 def rebuild(document: Document, actor: str) -> None:
     """Read the document from the source again and convert it anew. Only while it has not left.
 
-    Raises ``Conflict`` where it has left, ``ServiceError`` where the source
+    Raises ``Conflict`` where it has left or the adaptor is switched off, ``ServiceError`` where the source
     cannot answer or no longer has it.
     """
     try:
@@ -203,10 +264,12 @@ def rebuild(document: Document, actor: str) -> None:
 
 
 def _read_again(document: Document) -> SourceDocument:
-    """The document as the source has it now. Raises ``SourceError``, ``ServiceError``."""
+    """The document as the source has it now. Raises ``SourceError``, ``ServiceError``, ``Conflict``."""
     with transaction() as session:
         query = DocumentQuery(ids=(document.source_id,))
-        opened = sources.open_source(session.get_one(Adaptor, document.adaptor_id))
+        adaptor = session.get_one(Adaptor, document.adaptor_id)
+        standing.require(adaptor)
+        opened = sources.open_source(adaptor)
     with opened as source:
         read = next(iter(source.documents(query)), None)
         skipped = source.skipped

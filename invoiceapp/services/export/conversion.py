@@ -35,8 +35,8 @@ from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import ServiceError, text_dict
 from invoiceapp.sources.base import NotFound, Source, SourceError, UnusableBundle
 
-from . import archive, drawing, events, interchanges, reasons
-from .outbox import Pdf, Work, has_left, keep_blocked, keep_rendition, still_ours
+from . import archive, clearance, drawing, events, interchanges, reasons, selection, standing
+from .outbox import Pdf, SettingsChanged, Work, has_left, keep_blocked, keep_rendition, leave_out, still_ours
 from .rendering import Rendered, broken_settings, pdf_attachment, render
 from .validators import validator
 
@@ -54,15 +54,19 @@ _PAUSE = timedelta(seconds=45)
 
 
 def claim(limit: int = BATCH) -> list[tuple[str, str]]:
-    """Take queued documents for ``LEASE``: (document id, token)."""
+    """Take queued documents of working adaptors for ``LEASE``: (document id, token)."""
     now, token = utcnow(), new_id()
     with transaction() as session:
         due = (
             select(Document.id)
-            .where(Document.stage == Stage.QUEUED, or_(Document.lease_until.is_(None), Document.lease_until < now))
+            .where(
+                Document.stage == Stage.QUEUED,
+                or_(Document.lease_until.is_(None), Document.lease_until < now),
+                Document.adaptor_id.in_(select(Adaptor.id).where(standing.working())),
+            )
             .order_by(Document.id)
             .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, of=Document)
             # In a WITH, because PostgreSQL may run a subquery more than once and claim more than the limit.
             .cte("due")
         )
@@ -92,11 +96,11 @@ def convert_due(limit: int = BATCH) -> int:
     return len(claimed)
 
 
-def _give_back(claimed: Iterable[tuple[str, str]]) -> None:
-    """Let others take what was not begun."""
+def _give_back(claimed: Iterable[tuple[str, str]], **values: Any) -> None:
+    """Let others take what was not begun, or what must be begun anew."""
     with transaction() as session:
         for document_id, token in claimed:
-            session.execute(still_ours(document_id, token).values(lease_until=None, lease_token=None))
+            session.execute(still_ours(document_id, token).values(lease_until=None, lease_token=None, **values))
 
 
 def _convert_safely(document_id: str, token: str, opened: dict[str, Source], stack: ExitStack) -> None:
@@ -105,6 +109,10 @@ def _convert_safely(document_id: str, token: str, opened: dict[str, Source], sta
         work = _load(document_id, token)
         if work is not None:
             _convert_or_explain(work, opened, stack)
+    except SettingsChanged:
+        log.info("document %s: settings were saved during its conversion; it is converted again", document_id)
+        _give_back([(document_id, token)], tries=0)
+        bell.ring("convert")
     except Exception:
         # Its lease ends by itself, and then it is tried again.
         log.exception("document %s could not be handled", document_id)
@@ -120,6 +128,8 @@ def _convert_or_explain(work: Work, opened: dict[str, Source], stack: ExitStack)
         if work.adaptor.id not in opened:
             opened[work.adaptor.id] = stack.enter_context(sources.open_source(work.adaptor))
         _convert(work, opened[work.adaptor.id])
+    except SettingsChanged:
+        raise
     except UnusableBundle as error:
         _set_aside(work, error.text)
     except drawing.CannotDraw as error:
@@ -135,7 +145,7 @@ def _convert_or_explain(work: Work, opened: dict[str, Source], stack: ExitStack)
 def _load(document_id: str, token: str) -> Work | None:
     """The work, its lease renewed and its try counted.
 
-    None where the document is no longer ours, was sent already, or its customer was deactivated meanwhile.
+    None where the document is no longer ours, was sent already, or its customer or adaptor was deactivated meanwhile.
     """
     with transaction() as session:
         begun = still_ours(document_id, token).values(lease_until=utcnow() + LEASE, tries=Document.tries + 1)
@@ -145,8 +155,14 @@ def _load(document_id: str, token: str) -> Work | None:
         if has_left(document_id):
             document.stage, document.lease_until, document.lease_token = Stage.CONVERTED, None, None
             return None
+        adaptor = session.get_one(Adaptor, document.adaptor_id, populate_existing=True)
+        if not standing.is_working(adaptor):
+            # It keeps its place, and this was no try.
+            document.lease_until, document.lease_token, document.tries = None, None, document.tries - 1
+            return None
         rule = session.scalar(
             select(ExportRule)
+            .execution_options(populate_existing=True)
             .join(Customer, Customer.id == ExportRule.customer_id)
             .where(
                 ExportRule.active,
@@ -157,8 +173,7 @@ def _load(document_id: str, token: str) -> Work | None:
         if rule is None:
             document.stage, document.lease_until, document.lease_token = Stage.LISTED, None, None
             return None
-        adaptor = session.get_one(Adaptor, document.adaptor_id)
-        gateway = session.get_one(Gateway, rule.gateway_id)
+        gateway = session.get_one(Gateway, rule.gateway_id, populate_existing=True)
         work = Work(document, document.bundle, adaptor, rule, gateway, token)
         # Left to themselves, reading them later would open a transaction, and keep it open while the source is asked.
         for row in (document, adaptor, rule, gateway):
@@ -176,6 +191,19 @@ def _convert(work: Work, source: Source) -> None:
     except SettingsInvalid as error:
         keep_blocked(work, broken_settings(error.errors), None)
         return
+    if selection.excludes(settings.general.document_types, work.document.type):
+        leave_out(work, Stage.LISTED, selection.excluded(work.document.type).long, "excluded")
+        return
+    sent = clearance.sent_itself(work, source, settings)
+    skip = clearance.to_skip(sent, settings)
+    if skip:
+        leave_out(work, Stage.SKIPPED, reasons.skipped(source.label, skip), "skipped")
+        return
+    _convert_to_send(work, source, settings, clearance.findings(work, source, settings, sent))
+
+
+def _convert_to_send(work: Work, source: Source, settings: Settings, more: list[Finding]) -> None:
+    """The part of ``_convert`` that makes bytes; ``more`` is what is to be said of this sending beside what rules say."""
     own_pdf = _source_pdf(work, source)
     embeds = settings.general.embed_pdf and work.format.carries_attachments
     rendered = _render(work, source, settings, own_pdf if embeds else None)
@@ -183,10 +211,10 @@ def _convert(work: Work, source: Source) -> None:
         rendered = _render(work, source, settings, drawing.draw(rendered.invoice))
     pdf = _keep_pdf(own_pdf, rendered.invoice)
     if rendered.content is None or rendered.invoice is None:
-        keep_blocked(work, list(rendered.findings), pdf)
+        keep_blocked(work, [*more, *rendered.findings], pdf)
         return
-    sha256 = archive.store(rendered.content)
-    keep_rendition(work, rendered, rendered.invoice, sha256, len(rendered.content), pdf)
+    sha256, hold = archive.store(rendered.content), timedelta(minutes=settings.general.hold_minutes)
+    keep_rendition(work, rendered, rendered.invoice, sha256, len(rendered.content), pdf, more=more, hold=hold)
 
 
 def _render(work: Work, source: Source, settings: Settings, pdf: bytes | None) -> Rendered:

@@ -47,12 +47,13 @@ from invoiceapp.gateways.base import (
     Unknown,
 )
 from invoiceapp.gateways.base import Receipt as WireReceipt
-from invoiceapp.models import Attempt, Customer, Delivery, Gateway, Receipt, Rendition, db, new_id, utcnow
+from invoiceapp.models import Adaptor, Attempt, Customer, Delivery, Gateway, Receipt, Rendition, db, new_id, utcnow
 from invoiceapp.services.configuration import gateways
+from invoiceapp.services.configuration.naming import receiver_email as receiver_email_of
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import ServiceError, text_dict
 
-from . import archive, events
+from . import archive, events, naming, standing
 
 log = logging.getLogger(__name__)
 
@@ -106,12 +107,23 @@ def move(lease: Lease, old: DeliveryState, new: DeliveryState, by: Mover, **valu
 
 
 def claim(limit: int = BATCH) -> list[Lease]:
-    """Lease due deliveries whose gateway is not paused, oldest first, grouped by gateway."""
+    """Lease due deliveries, oldest first, grouped by gateway.
+
+    Left alone is what belongs to an adaptor that is switched off, what a test adaptor would send to a live gateway, and
+    what a paused gateway would send.
+    """
     now = utcnow()
     due = (
         select(Delivery.id)
         .join(Gateway, Gateway.id == Delivery.gateway_id)
-        .where(Delivery.state == S.PENDING, Delivery.next_at <= now, Gateway.paused_at.is_(None))
+        .join(Adaptor, Adaptor.id == Delivery.adaptor_id)
+        .where(
+            Delivery.state == S.PENDING,
+            Delivery.next_at <= now,
+            Gateway.paused_at.is_(None),
+            standing.working(),
+            standing.within_reach(),
+        )
         .order_by(Delivery.next_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True, of=Delivery)
@@ -139,7 +151,8 @@ def deliver_due(limit: int = BATCH) -> int:
 
 def _deliver_group(gateway_id: str, leases: list[Lease]) -> None:
     with transaction():
-        gateway = db.session.get_one(Gateway, gateway_id)
+        gateway = db.session.get_one(Gateway, gateway_id, populate_existing=True)
+        opened = standing.opened(gateway)
     try:
         transport = gateways.open_transport(gateway)
     except ServiceError as error:
@@ -152,7 +165,10 @@ def _deliver_group(gateway_id: str, leases: list[Lease]) -> None:
                 _return(leases[position:])
                 return
             try:
-                _deliver(lease, transport)
+                _deliver(lease, transport, opened)
+            except standing.NotNow as error:
+                log.warning("delivery %s is not sent now: %s", lease.delivery_id, error)
+                _return([lease])
             except LeaseLost:
                 log.warning("delivery %s was taken over; our result is kept as evidence only", lease.delivery_id)
             except _GatewayRefused as error:
@@ -184,7 +200,7 @@ def _return(leases: Iterable[Lease], pause: timedelta = timedelta(0)) -> None:
                 log.warning("delivery %s had already been returned", lease.delivery_id)
 
 
-def _deliver(lease: Lease, transport: Transport) -> None:
+def _deliver(lease: Lease, transport: Transport, opened: standing.Opened) -> None:
     try:
         consignment = _consignment(lease)
         wire_ids = transport.wire_ids(consignment)
@@ -199,7 +215,7 @@ def _deliver(lease: Lease, transport: Transport) -> None:
         log.exception("delivery %s: unexpected error before sending", lease.delivery_id)
         _fail_before_sending(lease, _UNEXPECTED_BEFORE)
         return
-    attempt_id = begin(lease, wire_ids)
+    attempt_id = begin(lease, wire_ids, opened)
     try:
         receipt = transport.send(consignment)
     except TransportError as error:
@@ -230,6 +246,8 @@ def _consignment(lease: Lease) -> Consignment:
         rendition = session.get_one(Rendition, delivery.rendition_id)
         customer = session.get(Customer, document.customer_id) if document.customer_id else None
         sender_name = document.bundle.get("organization", {}).get("name") or ""
+        adaptor = session.get_one(Adaptor, delivery.adaptor_id)
+        receiver_email, file_name = receiver_email_of(customer, adaptor), naming.of_delivery(delivery)
     companions: tuple[Payload, ...] = ()
     # Where the document is a PDF itself, a second one beside it would have the same name and hide it.
     if document.pdf_sha256 and rendition.media_type != "application/pdf":
@@ -246,15 +264,20 @@ def _consignment(lease: Lease) -> Consignment:
         receiver_name=document.customer_name,
         sender=_participant(rendition.sender),
         receiver=_participant(rendition.receiver),
-        receiver_email=customer.email if customer else None,
+        receiver_email=receiver_email,
+        file_name=file_name,
     )
 
 
-def begin(lease: Lease, wire_ids: dict[str, str]) -> str:
-    """Commit the attempt with the ids that the wire will see, before the first byte; the attempt's id."""
+def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened) -> str:
+    """Commit the attempt with the ids that the wire will see, before the first byte; the attempt's id.
+
+    Raises ``LeaseLost``, and ``standing.NotNow`` where it may not be sent through the opened gateway (any more).
+    """
     attempt_id = new_id()
     now = utcnow()
     with transaction() as session:
+        standing.require_to_send(lease.delivery_id, lease.gateway_id, opened)
         move(lease, S.LEASED, S.SENDING, Mover.HOLDER, tries=Delivery.tries + 1, next_at=now + LEASE)
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
         if delivery.first_sent_at is None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
 
 from invoiceapp.domain.delivery import DeliveryState
+from invoiceapp.domain.findings import Text
 from invoiceapp.models import (
     Adaptor,
     Customer,
@@ -24,9 +25,10 @@ from invoiceapp.models import (
     dump_json,
 )
 from invoiceapp.services.configuration import sources
+from invoiceapp.services.errors import text_dict
 from invoiceapp.sources.base import SourceDocument
 
-from . import events
+from . import events, selection
 
 
 @dataclass(slots=True)
@@ -37,6 +39,20 @@ class Tally:
     queued: int = 0
     not_activated: int = 0
     already_exported: int = 0
+    left_out: list[dict[str, str]] = field(default_factory=list)
+    """What a person asked for and the settings leave out: id, number, our id (``document``), and why"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Buyer:
+    """Our customer behind a document, and what its rule says."""
+
+    id: str | None = None
+    is_active: bool = False
+    override: Mapping[str, Any] = field(default_factory=dict)
+
+
+_UNKNOWN = _Buyer()
 
 
 def _lasting(value: Any, volatile: frozenset[str]) -> Any:
@@ -69,14 +85,17 @@ def _known(adaptor_id: str, read: Sequence[SourceDocument]) -> dict[str, Documen
     return {row.source_id: row for row in rows}
 
 
-def _customers(adaptor_id: str, read: Sequence[SourceDocument]) -> dict[str, tuple[str, bool]]:
-    """Id and whether an active rule exists, by the customer's id in the source."""
+def _buyers(adaptor_id: str, read: Sequence[SourceDocument]) -> dict[str, _Buyer]:
+    """By the customer's id in the source."""
     rows = db.session.execute(
-        select(Customer.source_id, Customer.id, ExportRule.active)
+        select(Customer.source_id, Customer.id, ExportRule.active, ExportRule.settings)
         .outerjoin(ExportRule, ExportRule.customer_id == Customer.id)
         .where(Customer.adaptor_id == adaptor_id, Customer.source_id.in_({item.customer_id for item in read}))
     )
-    return {source_id: (customer_id, bool(active)) for source_id, customer_id, active in rows}
+    return {
+        source_id: _Buyer(customer_id, bool(active), override or {})
+        for source_id, customer_id, active, override in rows
+    }
 
 
 def _in_state(documents: Sequence[Document], state: DeliveryState) -> set[str]:
@@ -135,22 +154,55 @@ def _take_in(read: SourceDocument, document: Document | None, adaptor: Adaptor, 
             document.tries, document.error = 0, None
             # Whoever converts the old records now must not finish.
             document.lease_until = document.lease_token = None
-            if document.stage is Stage.UNUSABLE:
+            if document.stage in (Stage.UNUSABLE, Stage.SKIPPED):
                 document.stage = Stage.LISTED
             events.of_document("fetched_again", document)
     return document
 
 
-def _wants_export(document: Document, adaptor: Adaptor, is_active: bool, is_blocked: bool) -> bool:
-    if not is_active or (adaptor.start_date is not None and document.issue_date < adaptor.start_date):
+def _is_excluded(document: Document, adaptor: Adaptor, buyer: _Buyer) -> bool:
+    """Whether the settings leave its type out, so that it stays listed."""
+    return buyer.is_active and selection.is_excluded(document.type, adaptor.settings, buyer.override)
+
+
+def _wants_export(document: Document, adaptor: Adaptor, buyer: _Buyer, is_blocked: bool) -> bool:
+    if not buyer.is_active or (adaptor.start_date is not None and document.issue_date < adaptor.start_date):
+        return False
+    if _is_excluded(document, adaptor, buyer):
         return False
     return document.stage is Stage.LISTED or is_blocked
 
 
+def _why_left_out(document: Document, adaptor: Adaptor, buyer: _Buyer) -> Text | None:
+    """Why the settings keep a document back that a person asked for."""
+    if document.stage is Stage.SKIPPED and document.error:
+        return Text(document.error["da"], document.error["en"])
+    if document.stage is Stage.LISTED and _is_excluded(document, adaptor, buyer):
+        return selection.excluded(document.type).long
+    return None
+
+
+def _count(tally: Tally, run: Run, document: Document, adaptor: Adaptor, buyer: _Buyer) -> None:
+    """Note what became of a document that is not queued now."""
+    why = _why_left_out(document, adaptor, buyer) if run.query and not run.only_reads else None
+    if document.run_id == run.id:
+        # Queued before this run's worker died.
+        tally.queued += 1
+    elif why is not None:
+        tally.left_out.append(text_dict(why, id=document.source_id, number=document.number, document=document.id))
+    elif document.stage is Stage.CONVERTED:
+        tally.already_exported += 1
+    elif document.stage is Stage.LISTED:
+        tally.not_activated += 1
+
+
 def ingest(run: Run, adaptor: Adaptor, read: Sequence[SourceDocument]) -> Tally:
-    """Keep a chunk of documents and queue those to be exported. Inside the caller's transaction."""
+    """Keep a chunk of documents and queue those to be exported. Inside the caller's transaction.
+
+    A run that only reads queues nothing.
+    """
     known = _known(adaptor.id, read)
-    customers = _customers(adaptor.id, read)
+    buyers = _buyers(adaptor.id, read)
     blocked = _in_state(list(known.values()), DeliveryState.BLOCKED)
     cancelled = _in_state(list(known.values()), DeliveryState.CANCELLED) - blocked
     tally = Tally(read=len(read))
@@ -161,18 +213,13 @@ def ingest(run: Run, adaptor: Adaptor, read: Sequence[SourceDocument]) -> Tally:
         if document.id in cancelled and document.stage is Stage.LISTED:
             # A person took it out; only a person fetches it again.
             document.stage = Stage.CONVERTED
-        customer_id, is_active = customers.get(item.customer_id, (None, False))
-        document.customer_id = customer_id
-        if _wants_export(document, adaptor, is_active, is_blocked):
+        buyer = buyers.get(item.customer_id, _UNKNOWN)
+        document.customer_id = buyer.id
+        if not run.only_reads and _wants_export(document, adaptor, buyer, is_blocked):
             queue(document, run_id=run.id)
             tally.queued += 1
-        elif document.run_id == run.id:
-            # Queued before this run's worker died.
-            tally.queued += 1
-        elif document.stage is Stage.CONVERTED:
-            tally.already_exported += 1
-        elif document.stage is Stage.LISTED:
-            tally.not_activated += 1
+        else:
+            _count(tally, run, document, adaptor, buyer)
     return tally
 
 

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Update, exists, select, update
 
 from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState
-from invoiceapp.domain.findings import Finding
+from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.invoice import Invoice
 from invoiceapp.formats.base import Format
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import Adaptor, Delivery, Document, ExportRule, Gateway, Rendition, Stage, db, new_id, utcnow
+from invoiceapp.services.configuration.versions import version
 from invoiceapp.services.database import changed, transaction
+from invoiceapp.services.errors import text_dict
 
-from . import events, interchanges
+from . import events, interchanges, naming
 from .rendering import Rendered, filename
 
 
@@ -36,6 +40,11 @@ class Work:
     token: str
 
     @property
+    def basis(self) -> str:
+        """Fingerprint of everything that people decide about the customer's documents, as this work read it."""
+        return _basis(self.adaptor, self.rule, self.gateway)
+
+    @property
     def format(self) -> Format:
         """The rule's format. Raises ``KeyError`` where this installation does not have it (any more)."""
         return formats()[self.rule.format]
@@ -47,6 +56,41 @@ class Pdf:
 
     sha256: str
     is_own: bool
+
+
+class SettingsChanged(Exception):
+    """Somebody saved other settings during the conversion: its result is thrown away and made anew."""
+
+
+def _basis(adaptor: Any, rule: Any, gateway: Any) -> str:
+    """Of rows, or of the same columns of them."""
+    approved_at = rule.approved_at.isoformat() if rule.approved_at else None
+    return version(
+        [
+            adaptor.settings, adaptor.environment, rule.active, rule.format, rule.gateway_id, rule.settings, approved_at,
+            gateway.environment, gateway.kind,
+        ]
+    )  # fmt: skip
+
+
+def _current_basis(work: Work) -> str | None:
+    """``Work.basis`` as it is now, and stays until the caller's transaction ends; None without a rule.
+
+    Whoever saves meanwhile waits. The document is locked first, as everywhere.
+    """
+    adaptor = db.session.execute(
+        select(Adaptor.settings, Adaptor.environment).where(Adaptor.id == work.adaptor.id).with_for_update(read=True)
+    ).one()
+    columns = (ExportRule.active, ExportRule.format, ExportRule.gateway_id, ExportRule.settings, ExportRule.approved_at)
+    rule = db.session.execute(
+        select(*columns).where(ExportRule.customer_id == work.rule.customer_id).with_for_update(read=True)
+    ).one_or_none()
+    if rule is None:
+        return None
+    gateway = db.session.execute(
+        select(Gateway.environment, Gateway.kind).where(Gateway.id == rule.gateway_id).with_for_update(read=True)
+    ).one()
+    return _basis(adaptor, rule, gateway)
 
 
 def still_ours(document_id: str, token: str) -> Update:
@@ -81,14 +125,25 @@ def idempotency_key(work: Work, sha256: str) -> str:
 
 
 def _finish_document(work: Work, pdf: Pdf | None) -> bool:
-    """Move the document on; False where it is not ours any more, or needs no delivery. Locks its row."""
+    """Move the document on; False where it is not ours any more, or needs no delivery. Locks its row.
+
+    Raises ``SettingsChanged``; until the transaction ends, nobody changes them.
+    """
     values: dict[str, Any] = {
         "stage": Stage.CONVERTED, "lease_until": None, "lease_token": None, "error": None, "customer_id": work.rule.customer_id,
     }  # fmt: skip
     if pdf is not None:
         values |= {"pdf_sha256": pdf.sha256, "pdf_is_own": pdf.is_own}
-    result = db.session.execute(still_ours(work.document.id, work.token).values(**values))
-    return changed(result) and not has_left(work.document.id)
+    if not changed(db.session.execute(still_ours(work.document.id, work.token).values(**values))):
+        return False
+    _require_same_settings(work)
+    return not has_left(work.document.id)
+
+
+def _require_same_settings(work: Work) -> None:
+    """Raises ``SettingsChanged``. Inside the caller's transaction, which has locked the document."""
+    if _current_basis(work) != work.basis:
+        raise SettingsChanged
 
 
 def _delivery(work: Work) -> Delivery:
@@ -104,11 +159,7 @@ def _delivery(work: Work) -> Delivery:
         existing.fence += 1
         return existing
     # The customer may have been moved to another gateway while the document was blocked for the old one.
-    db.session.execute(
-        update(Delivery)
-        .where(Delivery.document_id == work.document.id, Delivery.state == DeliveryState.BLOCKED)
-        .values(state=DeliveryState.SUPERSEDED, finished_at=utcnow())
-    )
+    _supersede_blocked(work.document.id)
     delivery = Delivery(
         subscription_id=work.document.subscription_id,
         adaptor_id=work.document.adaptor_id,
@@ -119,6 +170,31 @@ def _delivery(work: Work) -> Delivery:
     )
     db.session.add(delivery)
     return delivery
+
+
+def _supersede_blocked(document_id: str) -> None:
+    db.session.execute(
+        update(Delivery)
+        .where(Delivery.document_id == document_id, Delivery.state == DeliveryState.BLOCKED)
+        .values(state=DeliveryState.SUPERSEDED, finished_at=utcnow())
+    )
+
+
+def leave_out(work: Work, stage: Stage, why: Text, kind: str) -> None:
+    """No delivery: the settings leave the document out. Nothing where the lease was lost.
+
+    ``stage`` is where it stays, ``kind`` the timeline's word. Raises ``SettingsChanged``.
+    """
+    values = {
+        "stage": stage, "lease_until": None, "lease_token": None, "customer_id": work.rule.customer_id,
+        "error": text_dict(why) if stage is Stage.SKIPPED else None,
+    }  # fmt: skip
+    with transaction():
+        if not changed(db.session.execute(still_ours(work.document.id, work.token).values(**values))):
+            return
+        _require_same_settings(work)
+        _supersede_blocked(work.document.id)
+        events.of_document(kind, work.document, **text_dict(why))
 
 
 def _describe(delivery: Delivery, work: Work, findings: list[Finding]) -> None:
@@ -139,26 +215,42 @@ def keep_blocked(work: Work, findings: list[Finding], pdf: Pdf | None) -> None:
         events.of_delivery("blocked", delivery, rules=[finding.rule for finding in findings if finding.is_fatal])
 
 
-def keep_rendition(work: Work, rendered: Rendered, invoice: Invoice, sha256: str, size: int, pdf: Pdf | None) -> None:
-    """Bytes, hash and outbox row in one transaction: what was validated is what will be sent."""
+def keep_rendition(
+    work: Work, rendered: Rendered, invoice: Invoice, sha256: str, size: int, pdf: Pdf | None,
+    *, more: Sequence[Finding] = (), hold: timedelta = timedelta(0),
+) -> None:  # fmt: skip
+    """Bytes, hash and outbox row in one transaction: what was validated is what will be sent.
+
+    ``more`` are findings about this sending, not about the bytes; ``hold`` is how long a person may still stop it.
+    """
+    findings = [*more, *rendered.findings]
+    stopped_by = [finding.rule for finding in findings if finding.is_fatal]
+    may_leave = rendered.may_leave and not stopped_by
+    now = utcnow()
     with transaction() as session:
         if not _finish_document(work, pdf):
             return
+        key, name = idempotency_key(work, sha256), naming.of_document(work.document, invoice, work.adaptor, work.rule)
         rendition = _rendition(work, rendered, invoice, sha256, size)
+        rendition.filename = filename(invoice, work.format, name, key)
         session.add(rendition)
         delivery = _delivery(work)
-        _describe(delivery, work, list(rendered.findings))
+        _describe(delivery, work, findings)
         delivery.rendition_id = rendition.id
-        delivery.idem_key = idempotency_key(work, sha256)
-        delivery.state = DeliveryState.PENDING if rendered.may_leave else DeliveryState.BLOCKED
-        delivery.next_at = utcnow() if rendered.may_leave else None
+        delivery.idem_key = key
+        delivery.state = DeliveryState.PENDING if may_leave else DeliveryState.BLOCKED
+        delivery.next_at = now + hold if may_leave else None
         session.flush()
-        events.of_delivery("converted", delivery, format=work.format.id, size=size, sha256=sha256)
+        events.of_delivery(
+            "converted", delivery, format=work.format.id, size=size, sha256=sha256, file_name=name.to_dict()
+        )
         rules = [f"{rule_set.name} {rule_set.version}" for rule_set in rendered.report.rule_sets]
-        if rendered.may_leave:
-            events.of_delivery("validated", delivery, rules=rules)
-        else:
-            events.of_delivery("blocked", delivery, rules=[f.rule for f in rendered.findings if f.is_fatal])
+        if not may_leave:
+            events.of_delivery("blocked", delivery, rules=stopped_by)
+            return
+        events.of_delivery("validated", delivery, rules=rules)
+        if hold:
+            events.of_delivery("held", delivery, until=(now + hold).isoformat())
 
 
 def _rendition(work: Work, rendered: Rendered, invoice: Invoice, sha256: str, size: int) -> Rendition:
@@ -171,7 +263,6 @@ def _rendition(work: Work, rendered: Rendered, invoice: Invoice, sha256: str, si
         sha256=sha256,
         size=size,
         media_type=work.format.media_type,
-        filename=filename(invoice, work.format),
         sender=str(sender) if sender else None,
         receiver=str(receiver) if receiver else None,
         interchange_id=interchanges.id_of(work.document.id, rendered.interchange) if rendered.interchange else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select
@@ -24,10 +24,12 @@ from invoiceapp.models import (
     Stage,
     Subscription,
     db,
+    utcnow,
 )
 from invoiceapp.services.errors import ServiceError
 
 from .runs import progress
+from .selection import Reason, why_listed
 
 PAGE = 50
 
@@ -116,13 +118,25 @@ class Row:
 
     document: Document
     delivery: Delivery | None
+    why_listed: Reason | None = None
+    """Why it was read and is not exported"""
 
     @property
     def status(self) -> str:
-        """The delivery's state; the stage of a document that has none or is being converted again."""
-        if self.delivery is None or self.document.stage is Stage.QUEUED:
+        """The delivery's state; the stage of a document that has none, is being converted again or was left out."""
+        left_out = self.document.stage in (Stage.QUEUED, Stage.SKIPPED)
+        if self.delivery is None or left_out or self.delivery.state is DeliveryState.SUPERSEDED:
             return self.document.stage.value
         return self.delivery.state.value
+
+    @property
+    def held_until(self) -> datetime | None:
+        """Until when a person may stop it before it is sent for the first time."""
+        one = self.delivery
+        if one is None or self.status != DeliveryState.PENDING.value or one.next_at is None:
+            return None
+        was_tried = one.tries > 0 or one.first_sent_at is not None
+        return one.next_at if not was_tried and one.next_at > utcnow() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +212,15 @@ def documents_page(adaptor_id: str, wanted: Filter, size: int = PAGE) -> Page:
         query = query.where(
             or_(Document.issue_date < issued, (Document.issue_date == issued) & (Document.id < last_id))
         )
-    rows = [Row(document, delivery) for document, delivery in db.session.execute(query)]
+    found = db.session.execute(query).all()
+    reasons = why_listed(document for document, _delivery in found)
+    rows = [Row(document, delivery, reasons.get(document.id)) for document, delivery in found]
     last = rows[size - 1].document if len(rows) > size else None
     return Page(rows[:size], f"{last.issue_date.isoformat()}_{last.id}" if last else "")
 
 
 def counts(adaptor_id: str) -> dict[str, int]:
-    """Documents by where they are: ``total``, ``person``, ``progress``, ``arrived``, ``waiting``, ``listed``, ``unusable``."""
+    """Documents by where they are: ``total``, ``person``, ``progress``, ``arrived``, ``waiting``, ``listed``, ``unusable``, ``skipped``."""
     stages = dict(
         db.session.execute(
             select(Document.stage, func.count()).where(Document.adaptor_id == adaptor_id).group_by(Document.stage)
@@ -222,6 +238,7 @@ def counts(adaptor_id: str) -> dict[str, int]:
         "waiting": stages.get(Stage.QUEUED, 0),
         "listed": stages.get(Stage.LISTED, 0),
         "unusable": stages.get(Stage.UNUSABLE, 0),
+        "skipped": stages.get(Stage.SKIPPED, 0),
         **{name: sum(states.get(state, 0) for state in group) for name, group in _GROUPS.items()},
     }
 
@@ -245,7 +262,7 @@ class Story:
     @property
     def row(self) -> Row:
         """The document as lists show it."""
-        return Row(self.document, self.delivery)
+        return Row(self.document, self.delivery, why_listed([self.document]).get(self.document.id))
 
     @property
     def rendition(self) -> Rendition | None:

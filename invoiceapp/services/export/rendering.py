@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from invoiceapp.domain.file_names import FileName, safe_filename
 from invoiceapp.domain.findings import Finding, Severity, Text, Turn, fatal, has_fatal
 from invoiceapp.domain.invoice import Attachment, DocumentType, Invoice
 from invoiceapp.domain.settings import GROUPS, Settings, fields_of
@@ -14,7 +15,6 @@ from invoiceapp.formats.base import Format, Interchange, OptionsInvalid, Paramet
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.formats.validation import book, catalogue
 from invoiceapp.formats.validation.validator import Report, Validator
-from invoiceapp.gateways.base import safe_filename
 from invoiceapp.sources.base import Source
 
 from . import drawing
@@ -134,10 +134,11 @@ def pdf_attachment(document_type: DocumentType, number: str, content: bytes) -> 
     return Attachment(number, f"{name}.pdf", "application/pdf", content, text)
 
 
-def filename(invoice: Invoice, fmt: Format) -> str:
-    """``invoice-1042.xml``; transports may name the file otherwise."""
+def filename(invoice: Invoice, fmt: Format, name: FileName, key: str) -> str:
+    """The customer's own file name, else ``invoice-1042.xml``, which transports may name otherwise."""
     kind = "creditnote" if invoice.is_credit_note else "invoice"
-    return f"{safe_filename(f'{kind}-{invoice.number}', 100)}.{fmt.extension}"
+    stem = name.stem("", key) if name.template else safe_filename(f"{kind}-{invoice.number}", 100)
+    return f"{stem}.{fmt.extension}"
 
 
 _VAT = Text("Momskategorier", "VAT categories")

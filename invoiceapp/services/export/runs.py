@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -27,7 +26,7 @@ from invoiceapp.models import (
     utcnow,
 )
 from invoiceapp.services import bell
-from invoiceapp.services.configuration import customer_reading, sources
+from invoiceapp.services.configuration import customer_reading, customers, preflight, sources
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import Conflict, ServiceError, text_dict
 from invoiceapp.sources.base import (
@@ -40,7 +39,9 @@ from invoiceapp.sources.base import (
     SourceUnavailable,
 )
 
-from . import documents, events
+from . import documents, events, standing
+from .run_queries import query_from_json, query_to_json
+from .validators import today
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ _RENEWAL = timedelta(minutes=1)
 _CHUNK = 50
 #: Records that are tried again in every run; each costs a request.
 MOST_RETRIES = 300
+#: Documents that a manual run names as left out by the settings; of more it gives the number.
+MOST_NAMED = 200
 _UNEXPECTED = Text(
     "Kørslen stoppede på grund af en fejl i programmet. Intet er tabt; næste kørsel læser det samme igen. Sker det igen, så "
     "giv besked til den, der driver serveren.",
@@ -58,39 +61,22 @@ _UNEXPECTED = Text(
 )
 
 
-def query_to_json(query: DocumentQuery) -> dict[str, Any]:
-    """Stored form of a query; empty conditions are left out."""
-    values: dict[str, Any] = {
-        "first_date": query.first_date.isoformat() if query.first_date else None,
-        "last_date": query.last_date.isoformat() if query.last_date else None,
-        "customer_ids": list(query.customer_ids),
-        "numbers": list(query.numbers),
-        "ids": list(query.ids),
-    }
-    return {name: value for name, value in values.items() if value}
+def start(
+    adaptor_id: str,
+    *,
+    trigger: str,
+    actor: str = "system",
+    query: DocumentQuery | None = None,
+    only_reads: bool = False,
+) -> Run:
+    """Queue a run: everything new, or what ``query`` names. One that ``only_reads`` exports nothing.
 
-
-def query_from_json(stored: dict[str, Any], since: datetime | None = None) -> DocumentQuery:
-    """The reverse of ``query_to_json``."""
-
-    def _date(name: str) -> date | None:
-        return date.fromisoformat(stored[name]) if stored.get(name) else None
-
-    return DocumentQuery(
-        since=since,
-        first_date=_date("first_date"),
-        last_date=_date("last_date"),
-        customer_ids=tuple(stored.get("customer_ids", ())),
-        numbers=tuple(stored.get("numbers", ())),
-        ids=tuple(stored.get("ids", ())),
-    )
-
-
-def start(adaptor_id: str, *, trigger: str, actor: str = "system", query: DocumentQuery | None = None) -> Run:
-    """Queue a run: everything new, or what ``query`` names. Raises ``Conflict`` while another one is active."""
+    Raises ``Conflict`` while another one is active, and for an adaptor that is switched off.
+    """
     try:
         with transaction() as session:
-            adaptor = session.get_one(Adaptor, adaptor_id)
+            adaptor = session.get_one(Adaptor, adaptor_id, populate_existing=True)
+            standing.require(adaptor)
             run = Run(
                 subscription_id=adaptor.subscription_id,
                 adaptor_id=adaptor.id,
@@ -98,6 +84,7 @@ def start(adaptor_id: str, *, trigger: str, actor: str = "system", query: Docume
                 actor=actor,
                 query=query_to_json(query) if query else {},
                 moves_watermark=query is None,
+                only_reads=only_reads,
                 state=RunState.QUEUED,
             )
             session.add(run)
@@ -120,7 +107,7 @@ def start_manual(
 ) -> Run:  # fmt: skip
     """Queue a run of what a person chose; ``customer_ids`` are ids of our rows.
 
-    Raises ``Conflict`` while another run is active, ``ServiceError`` where no
+    Raises ``Conflict`` as ``start``, ``ServiceError`` where no
     chosen customer belongs to the adaptor: without a condition everything would be read.
     """
     chosen = select(Customer.source_id).where(Customer.adaptor_id == adaptor_id, Customer.id.in_(customer_ids))
@@ -134,6 +121,12 @@ def start_manual(
         )
     query = DocumentQuery(first_date=first_date, last_date=last_date, customer_ids=source_ids, numbers=tuple(numbers))
     return start(adaptor_id, trigger="manual", actor=actor, query=query)
+
+
+def start_reading(adaptor_id: str, actor: str, days: int = 365) -> Run:
+    """Queue a run that fills our lists with the documents of the last ``days`` and sends nothing. Raises ``Conflict``."""
+    query = DocumentQuery(first_date=today() - timedelta(days=days))
+    return start(adaptor_id, trigger="reading", actor=actor, query=query, only_reads=True)
 
 
 def active(adaptor_id: str) -> Run | None:
@@ -182,7 +175,9 @@ def execute(run_id: str) -> None:
     if token is None:
         return
     try:
-        _read(run_id, token)
+        work = _read(run_id, token)
+        if work.seen:
+            _look_at_what_was_read(work.adaptor_id)
     except SourceError as error:
         if _fail(run_id, token, text_dict(error.text, detail=error.detail)):
             _remember_failure(run_id, error)
@@ -195,15 +190,22 @@ def execute(run_id: str) -> None:
         _fail(run_id, token, text_dict(_UNEXPECTED))
 
 
+def _look_at_what_was_read(adaptor_id: str) -> None:
+    """Count each customer's documents anew, and check in the background what would become of them."""
+    customers.count_recent(adaptor_id)
+    preflight.refresh(adaptor_id)
+
+
 class LeaseLost(Exception):
     """Another worker has the run; what we would write is theirs to write."""
 
 
-def _read(run_id: str, token: str) -> None:
+def _read(run_id: str, token: str) -> _Work:
     """Everything that a run does. No transaction is open while the source is asked."""
     with transaction() as session:
         run = session.get_one(Run, run_id, populate_existing=True)
         adaptor = session.get_one(Adaptor, run.adaptor_id, populate_existing=True)
+        standing.require(adaptor)
         work = _Work(run.id, adaptor.id, token, newest=adaptor.watermark)
         query, waiting = _query(run, adaptor), list(adaptor.retry_ids) if run.moves_watermark else []
         opened = sources.open_source(adaptor)
@@ -217,6 +219,7 @@ def _read(run_id: str, token: str) -> None:
         # A record that was asked for by name says nothing about the others of its time.
         work.newest = reached
         _finish(run_id, token, work, _problems(source))
+    return work
 
 
 @dataclass(slots=True)
@@ -231,6 +234,8 @@ class _Work:
     """The source's ids of the documents that were kept"""
     failed: list[str] = field(default_factory=list)
     """The source's ids of the documents that could not be read, to be tried again"""
+    left_out: list[dict[str, str]] = field(default_factory=list)
+    """What a person asked for and the settings leave out"""
 
 
 def _ids_of(skipped: Sequence[tuple[str, SourceError]]) -> list[str]:
@@ -241,7 +246,7 @@ def _ids_of(skipped: Sequence[tuple[str, SourceError]]) -> list[str]:
 
 def _keep_all(work: _Work, read: Iterator[SourceDocument]) -> None:
     for chunk in _chunks(_held(work, read)):
-        _keep(work.run_id, work.adaptor_id, work.token, chunk)
+        work.left_out += _keep(work.run_id, work.adaptor_id, work.token, chunk)
         bell.ring("convert")
         work.newest = _newest(work.newest, chunk)
         work.seen.update(item.id for item in chunk)
@@ -301,10 +306,13 @@ def _remember_failure(run_id: str, error: SourceError) -> None:
     sources.remember_failure(adaptor_id, error)
 
 
-def _keep(run_id: str, adaptor_id: str, token: str, chunk: Sequence[SourceDocument]) -> None:
+def _keep(run_id: str, adaptor_id: str, token: str, chunk: Sequence[SourceDocument]) -> list[dict[str, str]]:
+    """Keep a chunk; what of it the settings leave out. Raises ``LeaseLost``, ``Conflict`` once the adaptor is switched off."""
     with transaction() as session:
         run = session.get_one(Run, run_id)
-        tally = documents.ingest(run, session.get_one(Adaptor, adaptor_id), chunk)
+        adaptor = session.get_one(Adaptor, adaptor_id, populate_existing=True)
+        standing.require(adaptor)
+        tally = documents.ingest(run, adaptor, chunk)
         result = session.execute(
             update(Run)
             .where(Run.id == run_id, Run.lease_token == token, Run.state == RunState.RUNNING)
@@ -319,6 +327,19 @@ def _keep(run_id: str, adaptor_id: str, token: str, chunk: Sequence[SourceDocume
         )
         if not changed(result):
             raise LeaseLost
+        return tally.left_out
+
+
+def _named(left_out: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The first ``MOST_NAMED``, and how many there are besides."""
+    more = len(left_out) - MOST_NAMED
+    if more <= 0:
+        return list(left_out)
+    text = Text(
+        f"Yderligere {more} dokumenter er udeladt på samme måde.",
+        f"{more} more documents are left out in the same way.",
+    )
+    return [*left_out[:MOST_NAMED], text_dict(text, id="…")]
 
 
 def _problems(source: Source) -> list[dict[str, str]]:
@@ -334,11 +355,17 @@ def _to_retry(run_id: str, failed: Sequence[str]) -> list[str]:
 
 
 def _finish(run_id: str, token: str, work: _Work, problems: list[dict[str, str]]) -> None:
+    skipped = len(problems) + len(work.left_out)
     with transaction() as session:
         result = session.execute(
             update(Run)
             .where(Run.id == run_id, Run.lease_token == token, Run.state == RunState.RUNNING)
-            .values(state=RunState.FINISHED, finished_at=utcnow(), skipped=len(problems), problems=problems)
+            .values(
+                state=RunState.FINISHED,
+                finished_at=utcnow(),
+                skipped=skipped,
+                problems=[*problems, *_named(work.left_out)],
+            )
         )
         if not changed(result):
             raise LeaseLost
@@ -348,7 +375,7 @@ def _finish(run_id: str, token: str, work: _Work, problems: list[dict[str, str]]
         if run.moves_watermark:
             adaptor.watermark = work.newest or adaptor.watermark
             adaptor.retry_ids = _to_retry(run_id, work.failed)
-        events.of_run("run_finished", run, read=run.read, queued=run.queued, skipped=len(problems))
+        events.of_run("run_finished", run, read=run.read, queued=run.queued, skipped=skipped)
 
 
 def _fail(run_id: str, token: str, error: dict[str, str]) -> bool:
@@ -381,5 +408,6 @@ def progress(run: Run) -> dict[str, int]:
     return {
         "converting": stages.get(Stage.QUEUED, 0),
         "unusable": stages.get(Stage.UNUSABLE, 0),
+        "skipped": stages.get(Stage.SKIPPED, 0),
         **{state.value: count for state, count in states.items()},
     }

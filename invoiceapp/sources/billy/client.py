@@ -91,6 +91,10 @@ _NO_DOWNLOAD = Text(
 )
 
 
+class RequestUnknown(SourceChanged):
+    """Billy knows no such path, or will not have its parameters (HTTP 400 or 404)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list, with the records that Billy sent along.
@@ -314,6 +318,8 @@ class BillyClient:
             return CredentialsRefused(_FORBIDDEN, detail)
         if status == 404 and code == "RECORD_NOT_FOUND":
             return NotFound(_NOT_FOUND, detail)
+        if status in (400, 404):
+            return RequestUnknown(_CHANGED, detail)
         return SourceChanged(_CHANGED, detail)
 
     def _answer(

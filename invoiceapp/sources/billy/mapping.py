@@ -27,6 +27,7 @@ from invoiceapp.sources.base import Conversion, UnusableBundle
 from . import parties
 from .delivery import delivery, invoicing_period
 from .lines import RawLine, Reading, best_reading, read_lines
+from .order_numbers import order_number
 from .payment import Bill, half_an_account, payment_means, payment_terms
 from .texts import clean, clean_lines
 from .vat import VatMapper
@@ -305,7 +306,7 @@ def _parties(records: _Records, settings: Settings, lines: tuple[Line, ...]) -> 
 
 
 def _invoice(
-    records: _Records, header: _Header, settings: Settings, result: Reconciled,
+    records: _Records, header: _Header, settings: Settings, result: Reconciled, order: str | None,
     attachments: tuple[Attachment, ...], findings: list[Finding],
 ) -> Invoice:  # fmt: skip
     invoice, customer = records.invoice, settings.customer
@@ -326,7 +327,7 @@ def _invoice(
         totals=result.totals,
         note=_note(invoice, settings),
         buyer_reference=customer.buyer_reference or buyer.contact.name,
-        order_reference=clean(invoice.get("orderNo")) or customer.order_number,
+        order_reference=order,
         contract_reference=customer.contract_reference,
         project_reference=customer.project_reference,
         accounting_cost=customer.accounting_cost,
@@ -346,6 +347,7 @@ def convert(bundle: Record, settings: Settings, attachments: tuple[Attachment, .
     records = _open_bundle(bundle)
     findings: list[Finding] = []
     header = _header(records.invoice, findings)
+    order = order_number(records.invoice, records.products, settings.customer, findings)
     country = settings.customer.country or parties.country_of(records.contact)
     vat = VatMapper(records.tax_rates, settings.vat, country, parties.has_vat(records.organization))
     raw = read_lines(records.lines, records.products, vat, findings, settings)
@@ -356,5 +358,5 @@ def convert(bundle: Record, settings: Settings, attachments: tuple[Attachment, .
         return Conversion(None, (*findings, _no_lines()))
     priced, _ = best_reading(raw, header.booked.net, _readings(records.invoice, raw, header))
     result = _reconciled(priced, header, settings, findings)
-    invoice = _invoice(records, header, settings, result, attachments, findings)
+    invoice = _invoice(records, header, settings, result, order, attachments, findings)
     return Conversion(None if has_fatal(findings) else invoice, tuple(findings))

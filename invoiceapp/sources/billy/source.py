@@ -13,20 +13,25 @@ from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import Attachment
 from invoiceapp.domain.settings import Settings
 from invoiceapp.sources.base import (
+    Channel,
     Conversion,
     DocumentQuery,
     NotFound,
     Organization,
+    SentItself,
     Source,
     SourceChanged,
     SourceCustomer,
     SourceDocument,
     SourceError,
+    VatUse,
 )
 
-from .client import BASE_URL, BillyClient, Page, Record
+from .client import BASE_URL, BillyClient, Page, Record, RequestUnknown
 from .mapping import convert as convert_bundle
 from .records import VOLATILE, broken, identity, is_approved, organization, source_customer, source_document, text
+from .sending import einvoiced, emailed
+from .vat import vat_use
 
 _INCLUDE = "invoice.lines:embed,invoice.contact:sideload,invoice.attContactPerson:sideload"
 
@@ -118,6 +123,7 @@ class BillySource(Source):
         self._client = client or BillyClient(credentials.get("token") or "", credentials.get("base_url") or BASE_URL)
         self._cache = _Cache(self._client)
         self._products_listed = False
+        self._fresh: tuple[str, Record] | None = None
         self.skipped: list[tuple[str, SourceError]] = []
 
     def close(self) -> None:
@@ -164,8 +170,22 @@ class BillySource(Source):
 
     def pdf(self, document_id: str) -> bytes | None:
         """Billy's PDF. Its address changes with every read, so it is read and used at once."""
-        url = self._client.get_one(_path("invoices", document_id), "invoice").get("downloadUrl")
+        url = self._read_for(document_id).get("downloadUrl")
         return self._client.download(url) if isinstance(url, str) and url else None
+
+    def already_sent(self, document_id: str, channels: frozenset[Channel] = frozenset(Channel)) -> list[SentItself]:
+        """By e-mail as ``sentState`` says, as an e-invoice as the invoice's log says.
+
+        The invoice's record is kept for the ``pdf`` that a conversion asks for next.
+        """
+        found: list[SentItself | None] = []
+        if Channel.EMAIL in channels:
+            record = self._client.get_one(_path("invoices", document_id), "invoice")
+            self._fresh = (document_id, record)
+            found.append(emailed(record))
+        if Channel.EINVOICE in channels:
+            found.append(einvoiced(self._logs(document_id)))
+        return [one for one in found if one is not None]
 
     @classmethod
     def convert(
@@ -173,6 +193,30 @@ class BillySource(Source):
     ) -> Conversion:
         """See ``mapping.convert``."""
         return convert_bundle(bundle, settings, attachments)
+
+    @classmethod
+    def vat_use(cls, bundle: Mapping[str, Any]) -> VatUse:
+        """See ``vat.vat_use``."""
+        return vat_use(bundle)
+
+    def _read_for(self, document_id: str) -> Record:
+        """The invoice as read a moment ago by ``already_sent``, else as it is now; its PDF's address works once."""
+        fresh, self._fresh = self._fresh, None
+        if fresh is not None and fresh[0] == document_id:
+            return fresh[1]
+        return self._client.get_one(_path("invoices", document_id), "invoice")
+
+    def _logs(self, document_id: str) -> list[Record]:
+        """Billy's log of its own e-invoices; none where this Billy does not have it."""
+        # The record that was just read names the company, too.
+        known = text(self._fresh[1], "organizationId") if self._fresh and self._fresh[0] == document_id else None
+        filters = {"invoiceId": document_id, "organizationId": known or identity(self._organization)}
+        try:
+            listed = list(self._client.list_all("/invoiceLogs", "invoiceLogs", filters))
+        except (RequestUnknown, NotFound):
+            return []
+        # Billy ignores filters that it does not know.
+        return [log for log in listed if log.get("invoiceId") in (None, document_id)]
 
     def _contacts(self) -> Iterator[Record]:
         """Contacts with their persons, or without where Billy refuses to include them."""

@@ -7,35 +7,17 @@ from decimal import Decimal
 from typing import Any
 
 from invoiceapp.domain.findings import Finding, Turn, fatal, warning
-from invoiceapp.domain.identifiers import EU_COUNTRIES
 from invoiceapp.domain.money import HUNDRED, ZERO, multiply, to_decimal
 from invoiceapp.domain.settings import VatChoice
 from invoiceapp.domain.tax import DEFAULT_EXEMPTION, VatCategory, VatClass
+from invoiceapp.domain.vat_guess import guess
+from invoiceapp.sources.base import VatUse
 
+from .parties import country_of, has_vat
 from .texts import clean
 
-_SERVICE_WORDS = ("ydelse", "service", "omvendt", "reverse")
-_GOODS_WORDS = ("vare", "goods")
 #: BR-S-10 and BR-Z-10 forbid a reason, whatever was written before the category was chosen.
 _WITHOUT_EXEMPTION = (VatCategory.STANDARD, VatCategory.ZERO_RATED)
-
-
-def _guess(rate: Decimal, name: str, buyer_country: str | None, seller_has_vat: bool) -> VatCategory | None:
-    """The category that rate, name and country leave no doubt about, else None."""
-    if rate > ZERO:
-        return VatCategory.STANDARD
-    if not seller_has_vat:
-        return VatCategory.OUTSIDE_SCOPE
-    lower = name.lower()
-    if buyer_country is None or buyer_country == "DK":
-        return VatCategory.REVERSE_CHARGE if "omvendt" in lower else VatCategory.EXEMPT
-    if buyer_country not in EU_COUNTRIES:
-        return VatCategory.EXPORT
-    if any(word in lower for word in _SERVICE_WORDS):
-        return VatCategory.REVERSE_CHARGE
-    if any(word in lower for word in _GOODS_WORDS):
-        return VatCategory.INTRA_COMMUNITY
-    return None
 
 
 def classify(category: VatCategory, rate: Decimal, choice: VatChoice | None = None) -> VatClass:
@@ -47,6 +29,16 @@ def classify(category: VatCategory, rate: Decimal, choice: VatChoice | None = No
     if choice is None or not (choice.exemption_code or choice.exemption_reason):
         return VatClass(category, percent, default_reason, default_code)
     return VatClass(category, percent, choice.exemption_reason, choice.exemption_code)
+
+
+def vat_use(bundle: Mapping[str, Any]) -> VatUse:
+    """See ``Source.vat_use``; a bundle that cannot be read used nothing."""
+    invoice, contact, organization = (bundle.get(name) for name in ("invoice", "contact", "organization"))
+    lines = invoice.get("lines") if isinstance(invoice, Mapping) else None
+    if not (isinstance(lines, list) and isinstance(contact, Mapping) and isinstance(organization, Mapping)):
+        return VatUse()
+    rates = frozenset(str(line["taxRateId"]) for line in lines if isinstance(line, Mapping) and line.get("taxRateId"))
+    return VatUse(rates, country_of(contact), has_vat(organization))
 
 
 class VatMapper:
@@ -83,12 +75,12 @@ class VatMapper:
         choice = self._choices.get(rate_id)
         if choice is not None:
             return classify(choice.category, rate, choice)
-        category = _guess(rate, name, self._country, self._seller_has_vat)
+        category = guess(rate, name, self._country, self._seller_has_vat)
         if category is None:
-            self.findings.append(_unmapped_rate(name))
+            self.findings.append(_unmapped_rate(rate_id, name))
             return VatClass(VatCategory.EXEMPT, ZERO, "?")
         if category is VatCategory.EXPORT or category is VatCategory.EXEMPT:
-            self.findings.append(_guessed(name, category))
+            self.findings.append(_guessed(rate_id, name, category))
         return classify(category, rate)
 
 
@@ -104,18 +96,18 @@ def _unknown_rate(rate_id: str) -> Finding:
     )
 
 
-def _unmapped_rate(name: str) -> Finding:
+def _unmapped_rate(rate_id: str, name: str) -> Finding:
     return fatal(
         "IA-VAT-UNMAPPED",
         f"Momssatsen »{name}« er 0 %, og kunden er i EU: Vælg, om den er varesalg (K) eller ydelser (AE).",
         f"The tax rate “{name}” is 0 % and the customer is in the EU: choose whether it is goods (K) or services (AE).",
         turn=Turn.HERE,
         term="BT-151",
-        fix="vat",
+        fix=f"vat.{rate_id}",
     )
 
 
-def _guessed(name: str, category: VatCategory) -> Finding:
+def _guessed(rate_id: str, name: str, category: VatCategory) -> Finding:
     da, en = (
         ("eksport uden for EU (G)", "export outside the EU (G)")
         if category is VatCategory.EXPORT
@@ -127,5 +119,5 @@ def _guessed(name: str, category: VatCategory) -> Finding:
         f"The tax rate “{name}” has no VAT category; we used {en}. Confirm the choice.",
         turn=Turn.HERE,
         term="BT-151",
-        fix="vat",
+        fix=f"vat.{rate_id}",
     )

@@ -182,3 +182,13 @@ def test_a_file_where_text_is_expected_is_no_answer(
     answer = submit(signed_in, f"/export?by={way}", {field: (BytesIO(b"1001"), "numbers.txt")})
     assert answer.status_code == 422
     assert db.session.query(Run).count() == 0
+
+
+def test_a_deactivated_adaptor_exports_nothing_and_says_so(
+    signed_in: FlaskClient, adaptor: Adaptor, customer: Customer, submit: Submit
+) -> None:
+    adaptor.active = False
+    db.session.commit()
+    answer = submit(signed_in, "/export?by=numbers", {"numbers": "1001"})
+    assert answer.status_code == 409 and "The adaptor is deactivated" in answer.text and "1001" in answer.text
+    assert db.session.query(Run).count() == 0

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import CheckStep
-from invoiceapp.models import Delivery, Document, Gateway, db, utcnow
+from invoiceapp.models import Adaptor, Delivery, Document, Environment, Gateway, User, db, utcnow
 from invoiceapp.services.configuration import gateways
 
 KEY = "SHA256:" + "A" * 43
@@ -21,6 +22,13 @@ FORM = {
     "password": "geheim",
     "existing": "fail",
 }
+
+
+@pytest.fixture(autouse=True)
+def english(user: User) -> None:
+    """Tests read the msgids, whatever translations are compiled."""
+    user.language = "en"
+    db.session.commit()
 
 
 @pytest.fixture
@@ -46,7 +54,7 @@ def test_the_list_shows_what_waits_and_why_one_is_paused(
     gateway.paused_at, gateway.paused_reason = utcnow(), {"da": "Forkert adgangskode", "en": "Wrong password"}
     db.session.commit()
     page = signed_in.get("/gateways").text
-    assert "Forkert adgangskode" in page
+    assert "Wrong password" in page
     assert re.search(r'<td class="num" data-label="[^"]+">1</td>', page)
 
 
@@ -133,7 +141,7 @@ def test_a_paused_gateway_is_started_again(signed_in: FlaskClient, gateway: Gate
     assert not gateway.is_paused
 
 
-@pytest.mark.parametrize("action", ["", "/check", "/trust", "/resume"])
+@pytest.mark.parametrize("action", ["", "/check", "/trust", "/resume", "/pause", "/delete"])
 def test_members_look_but_do_not_change(member: FlaskClient, gateway: Gateway, submit: Any, action: str) -> None:
     assert submit(member, f"/gateways/{gateway.id}{action}", FORM).status_code == 403
     page = member.get(f"/gateways/{gateway.id}").text
@@ -141,7 +149,7 @@ def test_members_look_but_do_not_change(member: FlaskClient, gateway: Gateway, s
     assert "/check" not in page
 
 
-@pytest.mark.parametrize("action", ["", "/check", "/trust", "/resume"])
+@pytest.mark.parametrize("action", ["", "/check", "/trust", "/resume", "/pause", "/delete"])
 def test_other_tenants_find_nothing(stranger: FlaskClient, gateway: Gateway, submit: Any, action: str) -> None:
     assert submit(stranger, f"/gateways/{gateway.id}{action}", FORM).status_code == 404
     assert stranger.get(f"/gateways/{gateway.id}").status_code == 404
@@ -153,3 +161,129 @@ def test_visitors_are_sent_to_sign_in(client: FlaskClient, gateway: Gateway) -> 
     for path in ("/gateways", f"/gateways/{gateway.id}", "/gateways/new"):
         answer = client.get(path)
         assert (answer.status_code, "/login" in answer.location) == (302, True)
+
+
+def version(client: FlaskClient, gateway: Gateway) -> str:
+    found = re.search(r'name="version" value="([0-9a-f]+)"', client.get(f"/gateways/{gateway.id}").text)
+    assert found is not None
+    return found[1]
+
+
+def test_a_gateway_is_test_or_live(signed_in: FlaskClient, submit: Any) -> None:
+    location = submit(signed_in, "/gateways/new/sftp", {**FORM, "environment": "test"}).location
+    assert db.session.query(Gateway).one().environment is Environment.TEST
+    assert 'value="test" selected' in signed_in.get(location).text
+    assert "<span>Test</span>" in signed_in.get("/gateways").text
+    answer = submit(signed_in, location, {**FORM, "environment": "moon"})
+    assert answer.status_code == 422
+    assert 'href="#field-environment"' in answer.text
+
+
+def test_a_second_click_makes_no_second_gateway(signed_in: FlaskClient, submit: Any) -> None:
+    assert [submit(signed_in, "/gateways/new/sftp", FORM).status_code for _ in range(2)] == [303, 422]
+    assert db.session.query(Gateway).count() == 1
+
+
+def test_whoever_was_overtaken_is_told_and_keeps_what_was_typed(
+    signed_in: FlaskClient, gateway: Gateway, submit: Any
+) -> None:
+    shown = version(signed_in, gateway)
+    gateway.config = {**gateway.config, "folder": "somebody-elses"}
+    db.session.commit()
+    path = f"/gateways/{gateway.id}"
+    answer = submit(signed_in, path, {**FORM, "version": shown})
+    assert answer.status_code == 409
+    assert 'value="sftp.example.com"' in answer.text
+    assert "geheim" not in answer.text
+    db.session.expire_all()
+    assert gateway.config["folder"] == "somebody-elses"
+    assert submit(signed_in, path, {**FORM, "version": version(signed_in, gateway)}).status_code == 303
+
+
+def test_setting_a_gateway_live_says_how_many_documents_stop(
+    signed_in: FlaskClient, adaptor: Adaptor, gateway: Gateway, make_customer: Callable[..., Any],
+    make_document: Callable[..., Document], make_delivery: Callable[..., Delivery], submit: Any,
+) -> None:  # fmt: skip
+    row = make_delivery(make_document(make_customer()))
+    adaptor.environment = gateway.environment = Environment.TEST
+    db.session.commit()
+    path, form = f"/gateways/{gateway.id}", {**FORM, "host": "127.0.0.1"}
+    page = submit(signed_in, path, {**form, "environment": "live"}, follow_redirects=True).text
+    assert "1 document of a test adaptor that waited is stopped" in page
+    db.session.refresh(row)
+    assert row.state is DeliveryState.BLOCKED
+    page = submit(signed_in, path, {**form, "environment": "test"}, follow_redirects=True).text
+    assert "1 document that was stopped is tried again" in page
+
+
+@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/\\evil.example"])
+def test_a_new_gateway_leads_back_to_pages_of_ours_only(signed_in: FlaskClient, submit: Any, back: str) -> None:
+    assert f'name="next" value="{back}"' not in signed_in.get("/gateways/new/sftp", query_string={"next": back}).text
+    assert submit(signed_in, "/gateways/new/sftp", {**FORM, "next": back}).location.startswith("/gateways/")
+
+
+def test_a_new_gateway_becomes_the_default_of_the_adaptor_that_waits_for_it(
+    signed_in: FlaskClient, adaptor: Adaptor, submit: Any
+) -> None:
+    back = f"/adaptors/general?adaptor={adaptor.id}"
+    page = signed_in.get("/gateways/new", query_string={"next": back, "default_of": adaptor.id}).text
+    assert f"default_of={adaptor.id}" in page
+    answer = submit(signed_in, "/gateways/new/sftp", {**FORM, "next": back, "default_of": adaptor.id})
+    assert answer.location == back
+    db.session.expire_all()
+    assert adaptor.default_gateway_id == db.session.query(Gateway).one().id
+
+
+def test_a_live_gateway_does_not_become_the_default_of_a_test_adaptor(
+    signed_in: FlaskClient, adaptor: Adaptor, submit: Any
+) -> None:
+    adaptor.environment = Environment.TEST
+    db.session.commit()
+    page = submit(
+        signed_in,
+        "/gateways/new/sftp",
+        {**FORM, "environment": "live", "default_of": adaptor.id},
+        follow_redirects=True,
+    )
+    assert "It is not the default gateway of “Billy”." in page.text
+    db.session.expire_all()
+    assert (adaptor.default_gateway_id, db.session.query(Gateway).count()) == (None, 1)
+
+
+def test_a_new_gateway_for_another_tenants_adaptor_is_not_made(
+    stranger: FlaskClient, adaptor: Adaptor, submit: Any
+) -> None:
+    assert submit(stranger, "/gateways/new/sftp", {**FORM, "default_of": adaptor.id}).status_code == 404
+    assert db.session.query(Gateway).count() == 0
+
+
+def test_a_gateway_that_nothing_needs_is_deleted(signed_in: FlaskClient, gateway: Gateway, submit: Any) -> None:
+    path = f"/gateways/{gateway.id}/delete"
+    assert "Delete for good" in signed_in.get(path).text
+    assert submit(signed_in, path).location == "/gateways"
+    assert db.session.query(Gateway).count() == 0
+
+
+def test_a_gateway_in_use_stays_and_says_by_what(
+    signed_in: FlaskClient, adaptor: Adaptor, gateway: Gateway, make_customer: Callable[..., Any],
+    make_document: Callable[..., Document], make_delivery: Callable[..., Delivery], submit: Any,
+) -> None:  # fmt: skip
+    adaptor.name, adaptor.default_gateway_id = "<i>A</i>", gateway.id
+    make_delivery(make_document(make_customer()))
+    path = f"/gateways/{gateway.id}/delete"
+    for answer in (signed_in.get(path), submit(signed_in, path)):
+        assert f'href="/customers?adaptor={adaptor.id}"' in answer.text
+        assert f'href="/adaptors/general?adaptor={adaptor.id}#field-default_gateway"' in answer.text
+        assert "Pause it instead" in answer.text
+        assert "1 document is on its way through it" in answer.text
+        assert "<i>A</i>" not in answer.text
+        assert "Delete for good" not in answer.text
+    assert answer.status_code == 409
+    assert db.session.query(Gateway).count() == 1
+
+
+def test_a_gateway_is_paused_by_hand(signed_in: FlaskClient, gateway: Gateway, submit: Any) -> None:
+    submit(signed_in, f"/gateways/{gateway.id}/pause")
+    db.session.expire_all()
+    assert gateway.is_paused
+    assert "Start it again" in signed_in.get(f"/gateways/{gateway.id}").text

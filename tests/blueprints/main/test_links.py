@@ -51,12 +51,35 @@ def fixes(*groups: str) -> list[str]:
 def test_every_setting_of_a_customer_is_found_by_its_link(
     app: Flask, signed_in: FlaskClient, document: Document
 ) -> None:
-    assert lost(app, signed_in, document, [*fixes("customer"), "customer.format", "customer.gateway"]) == []
-    assert link(app, "customer.country", document) == f"/customers/{document.customer_id}#field-customer.country"
+    found = [*fixes("customer", "gateway"), "customer.format", "customer.gateway"]
+    assert lost(app, signed_in, document, found) == []
+    place = f"/customers/{document.customer_id}?group=customer#field-customer.country"
+    assert link(app, "customer.country", document) == place
+
+
+def test_format_and_gateway_of_a_customer_without_a_rule_are_found_too(
+    app: Flask, signed_in: FlaskClient, make_customer: Callable[..., Customer], make_document: Callable[..., Document]
+) -> None:
+    document = make_document(make_customer(active=None))
+    assert lost(app, signed_in, document, ["customer.format", "customer.gateway", "customer.endpoint"]) == []
 
 
 def test_every_common_setting_is_found_by_its_link(app: Flask, signed_in: FlaskClient, document: Document) -> None:
-    assert lost(app, signed_in, document, [*fixes("supplier", "general"), "vat"]) == []
+    found = [*fixes("supplier", "general"), "gateway.fileName"]
+    document.customer_id = None
+    assert lost(app, signed_in, document, found) == []
+
+
+def test_a_setting_is_found_on_the_page_of_the_documents_own_adaptor(app: Flask, document: Document) -> None:
+    place = f"/settings?group=supplier&adaptor={document.adaptor_id}#field-supplier.name"
+    assert link(app, "supplier.name", document) == place
+    assert link(app, "general.holdMinutes", document) == (
+        f"/adaptors/general?adaptor={document.adaptor_id}#field-general.holdMinutes"
+    )
+
+
+def test_an_unmapped_rate_leads_to_the_vat_page(app: Flask, document: Document) -> None:
+    assert link(app, "vat", document) == f"/vat?adaptor={document.adaptor_id}#field-vat"
 
 
 @pytest.mark.parametrize("fmt", WITH_OPTIONS, ids=lambda fmt: fmt.id)
@@ -70,7 +93,7 @@ def test_every_option_of_a_format_is_found_on_the_page_of_a_customer_that_has_it
 
 def test_what_is_mended_in_billy_leads_to_where_it_is_shown(app: Flask, document: Document) -> None:
     assert link(app, "source.contact", document) == f"/customers/{document.customer_id}"
-    assert link(app, "source.organization", document) == "/source"
+    assert link(app, "source.organization", document) == f"/source?adaptor={document.adaptor_id}"
     assert link(app, "source.invoice", document) == f"/documents/{document.id}"
 
 

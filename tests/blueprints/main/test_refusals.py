@@ -61,7 +61,7 @@ def test_a_nul_byte_in_an_address_is_refused(signed_in: FlaskClient, adaptor: Ad
 
 @pytest.mark.parametrize("typed", [{"name": "a\0b"}, {"a\0b": "x"}, {"kind": ["billy", "\0"]}])
 def test_a_nul_byte_in_a_form_is_refused(signed_in: FlaskClient, submit: Any, typed: dict[str, Any]) -> None:
-    assert submit(signed_in, "/source/activate", {"kind": "billy", **typed}).status_code == 400
+    assert submit(signed_in, "/adaptors/activate", {"kind": "billy", **typed}).status_code == 400
 
 
 def test_a_nul_byte_in_a_sign_in_is_refused(client: FlaskClient) -> None:
@@ -94,7 +94,7 @@ def test_an_address_that_only_takes_forms_says_so_in_the_readers_language(signed
     ("posted", "page"),
     [
         ("/runs", "/runs"),
-        ("/source/some-id/schedule?adaptor=A1&x=1", "/source?adaptor=A1"),
+        ("/source/some-id/connect?adaptor=A1&x=1", "/source?adaptor=A1"),
         ("/documents/D1/cancel", "/documents/D1/cancel"),
     ],
 )

@@ -46,6 +46,7 @@ def test_the_list_has_who_what_counts_and_the_error_in_words(signed_in: FlaskCli
         ({}, "Everything new"),
         ({"customer_ids": ["a", "b"]}, "2 customers"),
         ({"first_date": "2026-11-01", "last_date": "2026-11-30"}, "1 Nov 2026 – 30 Nov 2026"),
+        ({"first_date": "2026-11-01"}, "From 1 Nov 2026"),
         ({"numbers": [str(n) for n in range(1, 9)]}, "Numbers 1, 2, 3, 4, 5 …"),
     ],
 )
@@ -134,3 +135,44 @@ def test_somebody_elses_run_does_not_exist(stranger: FlaskClient, make_run: Make
     assert stranger.get(f"/runs/{run.id}").status_code == 404
     assert stranger.get(f"/runs/{run.id}/live").status_code == 404
     assert submit(stranger, f"/runs?adaptor={run.adaptor_id}").status_code == 404
+
+
+def test_a_reading_says_that_nothing_is_sent(signed_in: FlaskClient, make_run: Make) -> None:
+    run = make_run(trigger="reading", only_reads=True, read=12, not_activated=12, query={"first_date": "2025-11-22"})
+    html = signed_in.get(f"/runs/{run.id}").text
+    assert html.count("Reading: nothing is sent") == 2 and "Everything was read, nothing was sent" in html
+    assert "Only read" in html and "Reading: nothing is sent" in signed_in.get("/runs").text
+
+
+def test_what_a_manual_run_leaves_out_is_named_with_a_link(
+    signed_in: FlaskClient, make_run: Make, make_customer: Make, make_document: Make
+) -> None:
+    document = make_document(make_customer(), "2007", stage=Stage.SKIPPED, error={"da": "x", "en": "x"})
+    words = {"da": "Billy har sendt det.", "en": "Billy has sent it."}
+    problems = [
+        {"id": document.source_id, "number": "2007", "document": document.id, **words},
+        {"id": "broken", "da": "Itu", "en": "Broken record"},
+    ]
+    html = signed_in.get(f"/runs/{make_run(read=2, skipped=2, problems=problems).id}").text
+    assert f'href="/documents/{document.id}"><strong>2007</strong>' in html and "Billy has sent it." in html
+    assert "<code>broken</code>" in html and "Broken record" in html and "Nothing was found" not in html
+
+
+def test_documents_that_billy_had_sent_are_counted_on_the_run(
+    signed_in: FlaskClient, make_run: Make, make_customer: Make, make_document: Make
+) -> None:
+    run = make_run(read=1, queued=1)
+    make_document(make_customer(), "1", stage=Stage.SKIPPED, run_id=run.id, error={"da": "x", "en": "x"})
+    html = signed_in.get(f"/runs/{run.id}").text
+    assert (
+        'id="stat-now-skipped"' in html
+        and "status=skipped" in html
+        and html.count("Sent by the accounting system") >= 2
+    )
+
+
+def test_nothing_is_fetched_for_a_deactivated_adaptor(signed_in: FlaskClient, adaptor: Adaptor, submit: Submit) -> None:
+    adaptor.active = False
+    db.session.commit()
+    answer = submit(signed_in, f"/runs?adaptor={adaptor.id}", follow_redirects=True)
+    assert "The adaptor is deactivated" in answer.text and db.session.query(Run).count() == 0

@@ -1,48 +1,27 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.models import Adaptor, Delivery, Document, Stage, db
+from invoiceapp.formatting import day
+from invoiceapp.htmx import STOP_POLLING
+from invoiceapp.models import Adaptor, Run, RunState, User, db
 from invoiceapp.services.configuration import customers
 
-RATES = [
-    {"id": "full", "name": "Salgsmoms", "rate": Decimal("0.25")},
-    {"id": "none", "name": "Momsfri", "rate": Decimal(0)},
-]
 
-
-@pytest.fixture
-def with_rates(adaptor: Adaptor) -> Adaptor:
-    """An adaptor whose tax rates were read."""
-    adaptor.organization = {**(adaptor.organization or {}), "tax_rates": RATES}
+@pytest.fixture(autouse=True)
+def english(user: User) -> None:
+    """Tests read the msgids, whatever translations are compiled."""
+    user.language = "en"
     db.session.commit()
-    return adaptor
 
 
 def _reload(adaptor: Adaptor) -> Adaptor:
     db.session.expire_all()
     return adaptor
-
-
-def test_without_an_adaptor_the_catalogue_is_shown_and_activates_one(signed_in: FlaskClient, submit: Any) -> None:
-    assert 'name="kind" value="billy"' in signed_in.get("/source").text
-    answer = submit(signed_in, "/source/activate", {"kind": "billy", "name": "Min virksomhed"})
-    row = db.session.query(Adaptor).one()
-    assert (answer.status_code, row.name, row.source_kind) == (303, "Min virksomhed", "billy")
-    assert row.id in answer.location
-    assert f'action="/source/{row.id}/connect"' in signed_in.get("/source").text
-
-
-def test_a_system_that_is_not_in_the_catalogue_is_not_activated(signed_in: FlaskClient, submit: Any) -> None:
-    submit(signed_in, "/source/activate", {"kind": "abacus"})
-    assert db.session.query(Adaptor).count() == 0
 
 
 @pytest.mark.server
@@ -69,7 +48,7 @@ def test_a_wrong_token_is_told_in_words_and_never_shown_again(
 ) -> None:
     answer = submit(signed_in, f"/source/{adaptor.id}/connect", {"token": "wrong-token-x", "base_url": billy})
     assert answer.status_code == 422
-    assert "Billy afviste" in answer.text
+    assert "Billy refused" in answer.text
     assert f'value="{billy}"' in answer.text
     assert "wrong-token-x" not in answer.text
     assert _reload(adaptor).source_secrets == {}
@@ -102,97 +81,7 @@ def test_a_missing_token_is_a_field_error(signed_in: FlaskClient, adaptor: Adapt
     assert 'value="ftp://x"' in answer.text
 
 
-def test_vat_categories_are_kept_and_blocked_documents_are_tried_again(
-    signed_in: FlaskClient, with_rates: Adaptor, make_customer: Callable[..., Any],
-    make_document: Callable[..., Document], make_delivery: Callable[..., Delivery], submit: Any,
-) -> None:  # fmt: skip
-    document = make_document(make_customer())
-    make_delivery(document, DeliveryState.BLOCKED)
-    data = {"full.category": "S", "none.category": "E", "none.reason": "Undervisning", "none.code": "VATEX-EU-132-1I"}
-    answer = submit(signed_in, f"/source/{with_rates.id}/vat", data)
-    assert (answer.status_code, answer.location.endswith("#field-vat")) == (303, True)
-    assert _reload(with_rates).settings["vat"] == {
-        "full": {"category": "S", "exemptionReason": None, "exemptionCode": None},
-        "none": {"category": "E", "exemptionReason": "Undervisning", "exemptionCode": "VATEX-EU-132-1I"},
-    }
-    assert document.stage is Stage.QUEUED
-
-
-@pytest.mark.parametrize(
-    ("typed", "rate"),
-    [
-        ({"full.category": "E"}, "full"),
-        ({"none.category": "S"}, "none"),
-        ({"none.category": "E", "none.code": "a b"}, "none"),
-    ],
-)
-def test_a_category_that_cannot_be_right_is_refused_at_its_rate(
-    signed_in: FlaskClient, with_rates: Adaptor, submit: Any, typed: dict[str, str], rate: str
-) -> None:
-    answer = submit(signed_in, f"/source/{with_rates.id}/vat", typed)
-    assert answer.status_code == 422
-    assert f'href="#vat-{rate}"' in answer.text
-    assert _reload(with_rates).settings == {}
-
-
-def test_a_choice_for_a_rate_that_is_no_longer_listed_stays(
-    signed_in: FlaskClient, with_rates: Adaptor, submit: Any
-) -> None:
-    with_rates.settings = {"vat": {"old": {"category": "G"}}}
-    db.session.commit()
-    submit(signed_in, f"/source/{with_rates.id}/vat", {"none.category": "E"})
-    assert set(_reload(with_rates).settings["vat"]) == {"old", "none"}
-
-
-def test_common_settings_are_kept_beside_the_vat_categories(
-    signed_in: FlaskClient, adaptor: Adaptor, submit: Any
-) -> None:
-    adaptor.settings = {"vat": {"old": {"category": "G"}}}
-    db.session.commit()
-    data = {"general.roundingLimit": "0,25", "supplier.bankRegistration": "1234"}
-    assert submit(signed_in, f"/source/{adaptor.id}/settings", data).status_code == 303
-    assert _reload(adaptor).settings == {
-        "vat": {"old": {"category": "G"}},
-        "general": {"roundingLimit": Decimal("0.25")},
-        "supplier": {"bankRegistration": "1234"},
-    }
-
-
-def test_a_wrong_common_setting_keeps_what_was_typed(signed_in: FlaskClient, adaptor: Adaptor, submit: Any) -> None:
-    answer = submit(
-        signed_in, f"/source/{adaptor.id}/settings", {"supplier.bankRegistration": "12", "supplier.name": "Ny"}
-    )
-    assert answer.status_code == 422
-    assert 'href="#field-supplier.bankRegistration"' in answer.text
-    assert 'value="Ny"' in answer.text
-    assert _reload(adaptor).settings == {}
-
-
-def test_a_schedule_sets_the_next_run_and_by_hand_removes_it(
-    signed_in: FlaskClient, adaptor: Adaptor, submit: Any
-) -> None:
-    path = f"/source/{adaptor.id}/schedule"
-    submit(signed_in, path, {"interval": "15", "start_date": "2026-11-01"})
-    _reload(adaptor)
-    assert (adaptor.interval_minutes, adaptor.start_date) == (15, date(2026, 11, 1))
-    assert adaptor.next_run_at is not None
-    submit(signed_in, path, {"interval": "", "start_date": ""})
-    _reload(adaptor)
-    assert (adaptor.interval_minutes, adaptor.next_run_at, adaptor.start_date) == (None, None, None)
-
-
-@pytest.mark.parametrize(
-    "typed",
-    [{"interval": "7"}, {"interval": "abc"}, {"interval": "None"}, {"interval": "5", "start_date": "i går"}],
-)
-def test_an_impossible_schedule_changes_nothing(
-    signed_in: FlaskClient, adaptor: Adaptor, submit: Any, typed: dict[str, str]
-) -> None:
-    assert submit(signed_in, f"/source/{adaptor.id}/schedule", typed).status_code == 422
-    assert _reload(adaptor).interval_minutes is None
-
-
-@pytest.mark.parametrize("action", ["connect", "read", "vat", "settings", "schedule"])
+@pytest.mark.parametrize("action", ["connect", "read", "test"])
 def test_members_see_the_source_but_do_not_change_it(
     member: FlaskClient, adaptor: Adaptor, submit: Any, action: str
 ) -> None:
@@ -200,7 +89,83 @@ def test_members_see_the_source_but_do_not_change_it(
     assert "<fieldset disabled" in member.get("/source").text
 
 
-@pytest.mark.parametrize("action", ["connect", "read", "vat", "settings", "schedule"])
+@pytest.mark.parametrize("action", ["connect", "read", "test"])
 def test_other_tenants_find_no_source(stranger: FlaskClient, adaptor: Adaptor, submit: Any, action: str) -> None:
     assert submit(stranger, f"/source/{adaptor.id}/{action}").status_code == 404
     assert stranger.get(f"/source?adaptor={adaptor.id}").status_code == 404
+
+
+@pytest.mark.server
+def test_after_connecting_the_last_year_is_read_in_the_background(
+    signed_in: FlaskClient, adaptor: Adaptor, billy: str, submit: Any
+) -> None:
+    adaptor.organization = None
+    db.session.commit()
+    submit(signed_in, f"/source/{adaptor.id}/connect", {"token": "right", "base_url": billy})
+    run = db.session.query(Run).one()
+    assert (run.only_reads, run.state, run.actor) == (True, RunState.QUEUED, "ejer@example.com")
+    page = signed_in.get("/source").text
+    assert f'href="/runs/{run.id}"' in page
+    assert f'hx-get="/source/{adaptor.id}/state"' in page
+    assert signed_in.get(f"/source/{adaptor.id}/state").status_code == 200
+    run.state = RunState.FINISHED
+    db.session.commit()
+    assert signed_in.get(f"/source/{adaptor.id}/state").status_code == STOP_POLLING
+
+
+@pytest.mark.server
+def test_a_test_shows_the_company_and_keeps_nothing(
+    signed_in: FlaskClient, adaptor: Adaptor, billy: str, submit: Any
+) -> None:
+    path, data = f"/source/{adaptor.id}/test", {"token": "right", "base_url": billy}
+    page = submit(signed_in, path, data)
+    assert page.status_code == 200
+    assert "It opens Nordlys Kontor &amp; Service ApS (CVR " in page.text
+    assert "That is another company than “Eksempel ApS”" in page.text
+    assert 'value="right"' not in page.text
+    fragment = submit(signed_in, path, data, headers={"HX-Request": "true"}).text
+    assert "It opens Nordlys Kontor" in fragment
+    assert "<!doctype" not in fragment.lower()
+    row = _reload(adaptor)
+    assert (row.source_secrets, (row.organization or {})["id"]) == ({}, "org")
+    assert db.session.query(Run).count() == 0
+
+
+@pytest.mark.server
+def test_a_test_that_fails_says_why_and_changes_nothing(
+    signed_in: FlaskClient, adaptor: Adaptor, billy: str, submit: Any
+) -> None:
+    path = f"/source/{adaptor.id}/test"
+    page = submit(signed_in, path, {"token": "wrong-token-x", "base_url": billy})
+    assert page.status_code == 422
+    assert "Billy" in page.text
+    assert "wrong-token-x" not in page.text
+    assert "the connection that is saved stays in use" in page.text
+    fragment = submit(signed_in, path, {"token": "", "base_url": billy}, headers={"HX-Request": "true"})
+    assert "The connection works" not in fragment.text
+    assert 'role="alert"' in fragment.text
+    assert _reload(adaptor).source_secrets == {}
+
+
+def test_an_unconnected_adaptor_is_offered_the_usual_address(signed_in: FlaskClient, adaptor: Adaptor) -> None:
+    adaptor.source_config, adaptor.organization = {}, None
+    db.session.commit()
+    assert 'name="base_url" value="https://' in signed_in.get("/source").text
+
+
+def test_the_page_says_what_was_read(
+    signed_in: FlaskClient, adaptor: Adaptor, make_customer: Any, make_document: Any
+) -> None:
+    make_document(make_customer(), issue_date=date(2026, 3, 7))
+    adaptor.source_secrets = {"token": "v1.x.y"}
+    db.session.commit()
+    page = signed_in.get("/source").text
+    assert day(date(2026, 3, 7)) in page
+    assert "is never shown again" in page
+    assert "v1.x.y" not in page
+    assert "Next: see your customers" in page
+    assert page.count("<ol>") == 1
+
+
+def test_other_tenants_do_not_see_what_was_read(stranger: FlaskClient, adaptor: Adaptor) -> None:
+    assert stranger.get(f"/source/{adaptor.id}/state").status_code == 404

@@ -246,3 +246,15 @@ def test_texts_with_emoji_and_control_characters_are_there(company):
 def test_half_up_of_the_test_itself_agrees_with_decimal():
     for text in ("0.005", "-0.005", "1.004999", "2.675"):
         assert half_up(Fraction(text)) == Decimal(text).quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def test_billy_itself_has_sent_a_few_by_mail_and_a_few_as_e_invoices(company):
+    invoices = list(company.tables["invoices"].values())
+    mailed = [one for one in invoices if one["sentState"] != "unsent"]
+    logs = list(company.tables["invoiceLogs"].values())
+    assert {one["sentState"] for one in mailed} == {"sent", "opened", "viewed"} and 20 < len(mailed) < 40
+    logged = {log["invoiceId"] for log in logs}
+    assert {log["type"] for log in logs} == {"received", "signedoff"} and 5 < len(logged) < 15
+    assert logged.isdisjoint(one["id"] for one in mailed)
+    assert all(company.tables["invoices"][key]["state"] == "approved" for key in logged)
+    assert not logged.intersection(one["id"] for one in invoices[:20]), "the first ones leave as they are"

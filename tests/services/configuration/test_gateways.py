@@ -7,9 +7,10 @@ import pytest
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import CheckStep
-from invoiceapp.models import Gateway, db, utcnow
+from invoiceapp.models import Environment, ExportRule, Gateway, db, utcnow
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration import gateways
+from invoiceapp.services.configuration.versions import ChangedMeanwhile
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError
 
@@ -139,3 +140,70 @@ def test_kinds_without_a_server_key_have_none_to_confirm(gateway):
 def test_every_kind_has_help_in_both_languages(app, kind):
     danish, english = gateways.help_of(kind, "da"), gateways.help_of(kind, "en")
     assert danish and english and danish != english
+
+
+def test_a_gateway_keeps_its_environment_where_a_caller_names_none(subscription):
+    row = gateways.save(subscription.id, "sftp", "A", SFTP, environment="test")
+    assert gateways.save(subscription.id, "sftp", "A", SFTP, row.id).environment is Environment.TEST
+
+
+def test_two_gateways_have_two_names(subscription):
+    row = gateways.save(subscription.id, "sftp", "Æble", SFTP)
+    with pytest.raises(InvalidInput) as caught:
+        gateways.save(subscription.id, "sftp", " æBLE ", SFTP)
+    assert set(caught.value.errors) == {"name"}
+    assert gateways.save(subscription.id, "sftp", "ÆBLE", SFTP, row.id).name == "ÆBLE"
+
+
+def test_a_changed_password_is_noticed_too(subscription):
+    row = gateways.save(subscription.id, "sftp", "A", SFTP)
+    shown = gateways.version(row)
+    gateways.save(subscription.id, "sftp", "A", SFTP | {"password": "en-anden"}, row.id)
+    with pytest.raises(ChangedMeanwhile):
+        gateways.keep(subscription.id, "sftp", "B", SFTP | {"password": ""}, row.id, shown=shown)
+    assert db.session.get_one(Gateway, row.id, populate_existing=True).name == "A"
+
+
+def test_a_save_that_changes_nothing_is_in_nobodys_way(subscription):
+    row = gateways.save(subscription.id, "sftp", "A", SFTP)
+    kept = {**row.config, **SFTP, "password": ""}
+    raw = {name: str(value) for name, value in kept.items() if value is not None}
+    assert gateways.keep(subscription.id, "sftp", "A", raw, row.id, shown="old").gateway.name == "A"
+
+
+def test_only_deliveries_of_test_adaptors_stop_when_a_gateway_goes_live(adaptor, gateway, ready):
+    row = ready()
+    gateway.environment = Environment.TEST
+    db.session.commit()
+    form = {"host": "partner.example"}
+    live = gateways.keep(adaptor.subscription_id, "fake", "G", form, gateway.id, environment="live")
+    assert (live.held_back, row.state) == (0, S.PENDING)
+    gateway.environment = adaptor.environment = Environment.TEST
+    db.session.commit()
+    live = gateways.keep(adaptor.subscription_id, "fake", "G", form, gateway.id, environment="live")
+    db.session.refresh(row)
+    assert (live.held_back, row.state) == (1, S.BLOCKED)
+    assert gateways.keep(adaptor.subscription_id, "fake", "G", form, gateway.id, environment="test").released == 1
+
+
+def test_a_gateway_is_deleted_only_where_nothing_needs_it(adaptor, gateway, make_customer, ready):
+    customer = make_customer("Sovende", active=False)
+    usage = gateways.usage(gateway.id)
+    assert [(row.id, count) for row, count in usage.customers] == [(adaptor.id, 1)] and not usage.has_history
+    with pytest.raises(gateways.InUse):
+        gateways.delete(gateway.id)
+    db.session.delete(customer.rule)
+    db.session.commit()
+    sent = gateways.save(adaptor.subscription_id, "sftp", "Anden", SFTP)
+    gateways.delete(gateway.id)
+    assert [row.id for row in gateways.of_subscription(adaptor.subscription_id)] == [sent.id]
+
+
+def test_what_was_sent_through_a_gateway_keeps_it(adaptor, gateway, ready):
+    ready("1", S.DELIVERED)
+    db.session.delete(db.session.query(ExportRule).one())
+    db.session.commit()
+    usage = gateways.usage(gateway.id)
+    assert (usage.customers, usage.default_of, usage.unfinished, usage.has_history) == ([], [], 0, True)
+    with pytest.raises(gateways.InUse):
+        gateways.delete(gateway.id)

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.models import Customer, Delivery, Document, ExportRule, Stage, db
+from invoiceapp.models import Customer, Delivery, Document, Environment, ExportRule, Stage, Subscription, db, utcnow
 from invoiceapp.services.configuration import customers, rules, saving
-from invoiceapp.services.configuration.customers import Filter
+from invoiceapp.services.configuration.rules import Outcome
 from invoiceapp.services.errors import InvalidInput, ServiceError
 from invoiceapp.services.export import actions
 
@@ -44,6 +45,105 @@ def test_customers_of_another_adaptor_are_left_alone(adaptor, gateway, make_cust
     row = make_customer(active=None)
     assert rules.activate(adaptor.id, ["01ARZ3NDEKTSV4RRFFQ69G5FAV"], "peppol-bis-3", gateway.id) == 0
     assert rule_of(row) is None
+
+
+def test_a_test_adaptor_gets_no_live_gateway(adaptor, gateway, make_customer):
+    row = make_customer(active=None)
+    adaptor.environment = Environment.TEST
+    db.session.commit()
+    with pytest.raises(InvalidInput) as caught:
+        rules.activate(adaptor.id, [row.id], "peppol-bis-3", gateway.id)
+    assert caught.value.errors.keys() == {"gateway"} and rule_of(row) is None
+    gateway.environment = Environment.TEST
+    db.session.commit()
+    assert rules.activate(adaptor.id, [row.id], "peppol-bis-3", gateway.id) == 1
+
+
+@pytest.mark.parametrize("columns", [{"active": False}, {"deleted_at": utcnow()}])
+def test_in_an_adaptor_at_rest_nobody_is_activated(adaptor, gateway, make_customer, columns):
+    row, stopped = make_customer(active=None), make_customer("B")
+    for name, value in columns.items():
+        setattr(adaptor, name, value)
+    db.session.commit()
+    with pytest.raises(ServiceError):
+        rules.activate(adaptor.id, [row.id], "peppol-bis-3", gateway.id)
+    assert rule_of(row) is None and rules.deactivate(adaptor.id, [stopped.id]) == 1
+
+
+def test_another_tenants_gateway_is_as_if_it_did_not_exist(adaptor, gateway, make_customer):
+    row = make_customer(active=None)
+    other = Subscription(name="Fremmed A/S")
+    db.session.add(other)
+    db.session.flush()
+    gateway.subscription_id = other.id
+    db.session.commit()
+    with pytest.raises(InvalidInput) as caught:
+        rules.activate(adaptor.id, [row.id], "peppol-bis-3", gateway.id)
+    assert caught.value.errors.keys() == {"gateway"}
+
+
+def test_what_became_of_each_is_told(adaptor, gateway, make_customer):
+    rows = [make_customer("A", active=None), make_customer("B", active=False), make_customer("C"), make_customer("D")]
+    rows[3].rule.format = "oioubl-2.1"
+    db.session.commit()
+    ids = [row.id for row in rows] + ["01ARZ3NDEKTSV4RRFFQ69G5FAV"]
+    outcome = rules.activate_all(adaptor.id, ids, "peppol-bis-3", gateway.id)
+    assert outcome == Outcome(done=2, changed=1, already=1, refused=1)
+    assert rules.activate_all(adaptor.id, ids, "peppol-bis-3", gateway.id) == Outcome(already=4, refused=1)
+    assert rules.deactivate_all(adaptor.id, ids) == Outcome(done=4, refused=1)
+    assert rules.deactivate_all(adaptor.id, ids) == Outcome(already=4, refused=1)
+
+
+@pytest.mark.parametrize("change", ["activate", "deactivate"])
+def test_a_decision_makes_customers_no_longer_new(adaptor, gateway, make_customer, change):
+    row, other = (make_customer(name, active=None, is_new=True) for name in "AB")
+    if change == "activate":
+        rules.activate(adaptor.id, [row.id], "peppol-bis-3", gateway.id)
+    else:
+        rules.deactivate(adaptor.id, [row.id])
+    db.session.expire_all()
+    assert (row.is_new, other.is_new) == (False, True)
+
+
+def test_the_number_of_statements_does_not_grow_with_the_customers(adaptor, gateway, make_customer):
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    def taken(count: int) -> int:
+        ids = [make_customer(f"{count}-{number}", active=(None, False)[number % 2]).id for number in range(count)]
+        statements.clear()
+        rules.activate(adaptor.id, ids, "peppol-bis-3", gateway.id)
+        rules.deactivate(adaptor.id, ids)
+        return len(statements)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    assert taken(60) == taken(4) > 0
+
+
+def test_two_who_activate_the_same_customers_make_one_rule_each(app, adaptor, gateway, make_customer, monkeypatch):
+    ids = [make_customer(str(number), active=None).id for number in range(5)]
+    adaptor_id, gateway_id = adaptor.id, gateway.id
+    db.session.commit()
+    start, real = threading.Barrier(2), rules._found
+
+    def slowly(*arguments: Any) -> Any:
+        found = real(*arguments)
+        threading.Event().wait(0.2)
+        return found
+
+    def activate() -> int:
+        with app.app_context():
+            start.wait()
+            count = rules.activate(adaptor_id, ids, "peppol-bis-3", gateway_id)
+            db.session.remove()
+            return count
+
+    monkeypatch.setattr(rules, "_found", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        assert [found.result() for found in [pool.submit(activate) for _ in range(2)]] == [5, 5]
+    assert db.session.scalar(select(func.count()).select_from(ExportRule)) == 5
 
 
 @pytest.mark.parametrize(
@@ -101,46 +201,6 @@ def test_saving_overrides_converts_only_that_customers_blocked_documents(
     assert saving.save_overrides(first.id, {"customer.buyerReference": "REF"}).released == 1
     assert (blocked.stage, sent.stage, other.stage) == (Stage.QUEUED, Stage.CONVERTED, Stage.CONVERTED)
     assert rules.release_all_blocked(adaptor.id) == 1 and other.stage is Stage.QUEUED
-
-
-def test_customers_are_listed_page_by_page_each_once(adaptor, make_customer):
-    for number in range(23):
-        make_customer(f"Kunde {number % 5}", active=number % 2 == 0)
-    make_customer("Arkiveret", is_archived=True)
-    seen, after = [], ""
-    while True:
-        page = customers.page(adaptor.id, Filter(after=after), size=5)
-        seen += [(row.name, row.id) for row in page.customers]
-        assert page.matching == 23
-        if not page.next:
-            break
-        after = page.next
-    assert len(seen) == 23 and seen == sorted(set(seen))
-
-
-@pytest.mark.parametrize(
-    ("wanted", "names"),
-    [
-        (Filter(show="active"), {"A 100%"}),
-        (Filter(show="inactive"), {"B", "C"}),
-        (Filter(text="100%"), {"A 100%"}),
-        (Filter(text="_"), set()),
-        (Filter(text="5798000000002"), {"B"}),
-    ],
-)
-def test_the_list_can_be_narrowed(adaptor, make_customer, wanted, names):
-    make_customer("A 100%"), make_customer("B", active=False, gln="5798000000002"), make_customer("C", active=None)
-    assert {row.name for row in customers.page(adaptor.id, wanted).customers} == names
-    found = db.session.scalars(select(Customer.name).where(Customer.id.in_(customers.matching_ids(adaptor.id, wanted))))
-    assert set(found) == names
-
-
-def test_what_most_formats_need_is_hinted_at(adaptor, make_customer):
-    assert customers.hints(make_customer("A")) == []
-    bare = make_customer("B", gln=None, country=None)
-    assert [hint.da for hint in customers.hints(bare)] == ["Mangler EAN eller CVR", "Mangler land"]
-    saving.save_overrides(bare.id, {"customer.endpoint": "0184:12345674", "customer.country": "DK"})
-    assert customers.hints(db.session.get_one(Customer, bare.id, populate_existing=True)) == []
 
 
 @pytest.mark.parametrize("first", ["cancel", "release"])

@@ -3,9 +3,21 @@ from __future__ import annotations
 import pytest
 
 from invoiceapp.domain.identifiers import Participant
-from invoiceapp.domain.settings import SettingsInvalid, VatChoice
+from invoiceapp.domain.settings import GROUPS, SettingsInvalid, VatChoice
 from invoiceapp.domain.tax import VatCategory
-from invoiceapp.services.configuration.settings import Origin, Resolved, applied, from_form, resolve, resolve_one
+from invoiceapp.services.configuration.settings import (
+    OF_THE_ADAPTOR,
+    SECTIONS,
+    Origin,
+    Resolved,
+    applied,
+    declared,
+    from_form,
+    in_section,
+    resolve,
+    resolve_one,
+    section_of,
+)
 from invoiceapp.services.errors import InvalidInput
 
 COMMON = {
@@ -123,3 +135,22 @@ def test_a_mistyped_gln_is_refused_where_it_is_stored(group, name):
     with pytest.raises(SettingsInvalid) as refused:
         resolve({group: {name: "5798000000002"}}, {})
     assert refused.value.errors.keys() == {f"{group}.{name}"}
+
+
+def test_values_are_found_by_the_section_of_their_page():
+    settings = {
+        "general": {"note": "Hej"},
+        "formats": {"csv": {"dialect": "x"}},
+        "rule": {"format": "csv", "gateway": "G"},
+        "gateway": {"fileName": "{number}"},
+        "broken": "x",
+    }
+    assert in_section(settings, "general") == {"general.note": "Hej"}
+    assert in_section(settings, "format") == {"formats.csv.dialect": "x", "rule.format": "csv"}
+    assert in_section(settings, "gateway") == {"gateway.fileName": "{number}", "rule.gateway": "G"}
+    assert len(in_section(settings, None)) == 5
+
+
+def test_every_group_has_a_section_and_the_general_page_has_only_settings_that_exist():
+    assert {section_of(group) for group in (*GROUPS, "formats.csv")} == set(SECTIONS)
+    assert {field.name for field in declared("general")} > OF_THE_ADAPTOR

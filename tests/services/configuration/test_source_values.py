@@ -61,3 +61,14 @@ def test_the_customers_ean_number_and_the_country_of_delivery_are_shown(
     assert source_values.of_customer(adaptor, customer)["gln"] == "5798009811578"
     make_document(customer, bundle=company.bundle(company.hard_cases["intra_community"]))
     assert source_values.of_customer(adaptor, customer)["deliveryCountry"] == "DE"
+
+
+def test_the_gateways_own_file_name_and_the_address_in_the_books_are_shown(
+    make_customer: Callable[..., Any],
+) -> None:
+    customer = make_customer("Bageren", email="post@bageren.example")
+    assert source_values.of_gateway(customer, customer.rule.gateway)["receiverEmail"] == "post@bageren.example"
+    customer.rule.gateway.config = {"filename": "{number}"}
+    assert source_values.of_gateway(customer, customer.rule.gateway)["fileName"] == "{number}"
+    customer.email = None
+    assert source_values.of_gateway(customer, None) == {}

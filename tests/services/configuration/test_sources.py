@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from datetime import date
 
 import pytest
-from sqlalchemy import func, select
 
-from invoiceapp.models import Adaptor, Customer, db
+from invoiceapp.models import Adaptor, Customer, db, utcnow
 from invoiceapp.services.configuration import customer_reading, sources
+from invoiceapp.services.configuration.environments import AdaptorDeleted
 from invoiceapp.services.errors import InvalidInput
-from invoiceapp.sources.base import CredentialsRefused, SourceCustomer, SourceUnavailable
+from invoiceapp.sources.base import CredentialsRefused, SourceUnavailable
 
 pytestmark = pytest.mark.server
 TOKEN = "demo-token"
@@ -73,6 +71,40 @@ def test_another_company_needs_a_persons_yes(connected, billy):
     assert again(connected).organization["name"].startswith("Sydlys")
 
 
+def test_the_other_companys_books_are_read_from_their_beginning(connected, billy):
+    connected.watermark, connected.retry_ids = "2026-11-01T10:00:00", ["a"]
+    db.session.commit()
+    sources.connect(connected.id, {"token": TOKEN, "base_url": billy.url})
+    assert again(connected).watermark == "2026-11-01T10:00:00"
+    billy.api.faults.other_company = True
+    sources.connect(connected.id, {"token": TOKEN, "base_url": billy.url}, confirm_change=True)
+    row = again(connected)
+    assert (row.watermark, row.retry_ids, row.customers_read_at) == (None, [], None)
+
+
+def test_trying_keeps_nothing(unconnected, billy):
+    tried = sources.try_from_form(unconnected.id, {"token": TOKEN, "base_url": billy.url})
+    assert (tried.organization.name, tried.other_than) == ("Nordlys Kontor & Service ApS", None)
+    assert (again(unconnected).organization, again(unconnected).source_secrets) == (None, {})
+    with pytest.raises(sources.SourceFailed):
+        sources.try_from_form(unconnected.id, {"token": "wrong", "base_url": billy.url})
+
+
+def test_a_deleted_adaptor_is_not_connected_again(unconnected, billy):
+    unconnected.deleted_at = utcnow()
+    db.session.commit()
+    with pytest.raises(AdaptorDeleted):
+        sources.connect(unconnected.id, {"token": TOKEN, "base_url": billy.url})
+
+
+def test_what_was_read_is_counted(connected, make_document):
+    customer = db.session.query(Customer).first()
+    for number, day in (("1", 3), ("2", 9)):
+        make_document(customer, number, issue_date=date(2026, 3, day))
+    read = sources.read_so_far(again(connected))
+    assert read.customers > 20 and (read.documents, read.newest) == (2, date(2026, 3, 9)) and read.rates > 3
+
+
 @pytest.mark.parametrize(
     ("raw", "field"),
     [({"token": "", "base_url": ""}, "token"), ({"token": "x", "base_url": "http://evil.example/v2"}, "base_url")],
@@ -87,17 +119,6 @@ def test_a_failing_source_is_told_in_its_own_words(unconnected, billy):
     with pytest.raises(sources.SourceFailed) as caught:
         sources.connect_from_form(unconnected.id, {"token": "wrong", "base_url": billy.url})
     assert "adgangsnøglen" in caught.value.text.da
-
-
-def test_customers_are_read_once_and_brought_up_to_date(connected, billy):
-    def count() -> int:
-        return db.session.scalar(select(func.count()).select_from(Customer)) or 0
-
-    before = count()
-    contact = next(one for one in billy.api.store.tables["contacts"].values() if one["isCustomer"])
-    contact["name"] = "Nyt Navn ApS"
-    assert customer_reading.refresh_customers(connected.id) == before == count() > 20
-    assert db.session.scalars(select(Customer.name).where(Customer.source_id == contact["id"])).one() == "Nyt Navn ApS"
 
 
 def test_a_failed_read_is_remembered_and_forgotten_after_a_good_one(connected, billy):
@@ -130,38 +151,3 @@ def test_no_transaction_is_open_while_customers_are_read(connected, billy, monke
 def test_every_source_has_help_in_both_languages(app):
     danish, english = sources.help_of("billy", "da"), sources.help_of("billy", "en")
     assert danish and english and danish != english
-
-
-def customer(source_id: str, **values: Any) -> SourceCustomer:
-    texts = dict.fromkeys(("number", "registration_no", "gln", "country", "city", "email"))
-    return SourceCustomer(source_id, **{"name": "Kunde", **texts, "is_archived": False, **values})
-
-
-def test_texts_longer_than_their_columns_are_cut_and_a_country_is_never_guessed(adaptor):
-    texts = dict.fromkeys(("name", "number", "registration_no", "gln", "country", "city", "email"), "Denmark" * 200)
-    sources._store_customers(adaptor.id, adaptor.subscription_id, [customer("a", **texts)])
-    row = db.session.scalars(select(Customer)).one()
-    lengths = [len(text or "") for text in (row.name, row.number, row.registration_no, row.gln, row.city, row.email)]
-    assert lengths == [500, 100, 100, 50, 200, 255] and row.country is None
-
-
-def test_two_readings_at_once_keep_each_customer_once(app, adaptor, monkeypatch):
-    adaptor_id, subscription_id = adaptor.id, adaptor.subscription_id
-    db.session.commit()
-    start, real = threading.Barrier(2), sources._apply
-
-    def slowly(row: Customer, read: SourceCustomer) -> None:
-        threading.Event().wait(0.2)
-        real(row, read)
-
-    def read() -> None:
-        with app.app_context():
-            start.wait()
-            sources._store_customers(adaptor_id, subscription_id, [customer("a"), customer("b")])
-            db.session.remove()
-
-    monkeypatch.setattr(sources, "_apply", slowly)
-    with ThreadPoolExecutor(2) as pool:
-        for found in [pool.submit(read) for _ in range(2)]:
-            found.result()
-    assert sorted(db.session.scalars(select(Customer.source_id))) == ["a", "b"]

@@ -15,7 +15,7 @@ from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.models import Customer, Document, ExportRule, Stage, db, dump_json
 from invoiceapp.services.configuration import sources
 from invoiceapp.services.export import conversion
-from invoiceapp.sources.base import SourceError
+from invoiceapp.sources.base import Channel, SentItself, SourceError
 from invoiceapp.sources.billy.source import BillySource
 
 PDF = b"%PDF-1.7 from the source"
@@ -25,10 +25,12 @@ ORDINARY = ("1001", "1002", "1003", "1004", "1005")
 
 @dataclass
 class Shelf:
-    """What the source answers to requests for PDFs, and which it got."""
+    """What the source answers to requests for PDFs and for its own sendings, and which it got."""
 
     answer: bytes | SourceError | None = PDF
     asked: list[str] = field(default_factory=list)
+    sent: list[SentItself] | SourceError = field(default_factory=list)
+    asked_about: list[frozenset[Channel]] = field(default_factory=list)
 
     def pdf(self, _source: BillySource, document_id: str) -> bytes | None:
         self.asked.append(document_id)
@@ -37,12 +39,20 @@ class Shelf:
             raise self.answer
         return self.answer
 
+    def already_sent(self, channels: frozenset[Channel]) -> list[SentItself]:
+        self.asked_about.append(channels)
+        assert not db.session().in_transaction(), "no transaction may be open while the source is asked"
+        if isinstance(self.sent, SourceError):
+            raise self.sent
+        return [one for one in self.sent if one.channel in channels]
+
 
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     """The source without its network."""
     found = Shelf()
     monkeypatch.setattr(BillySource, "pdf", lambda source, document_id: found.pdf(source, document_id))
+    monkeypatch.setattr(BillySource, "already_sent", lambda _source, _id, channels: found.already_sent(channels))
     monkeypatch.setattr(
         conversion.sources, "open_source", lambda adaptor: sources.source_class(adaptor)({"token": "t"})
     )

@@ -393,7 +393,7 @@ def test_a_document_taken_out_after_its_customer_was_deactivated_is_not_sent_whe
     actions.cancel(only_delivery(key), "ejer@example.com", "må ikke sendes")
     assert again(key).stage is Stage.CONVERTED
     rule_of(again(key)).active = True
-    assert not documents._wants_export(again(key), adaptor, True, False)
+    assert not documents._wants_export(again(key), adaptor, documents._Buyer(is_active=True), False)
 
 
 def no_drawing(_invoice):

@@ -14,7 +14,7 @@ from invoiceapp.models import Attempt, Delivery, Event, Gateway, Receipt, Rendit
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import transaction
-from invoiceapp.services.export import archive, delivery
+from invoiceapp.services.export import archive, delivery, standing
 from invoiceapp.services.export.delivery import LeaseLost
 
 S = DeliveryState
@@ -134,12 +134,12 @@ def test_a_later_receipt_is_waited_for(ready, partner):
     assert row.state is S.ACCEPTED
 
 
-def test_a_holder_that_wakes_up_too_late_sends_nothing(ready, partner):
+def test_a_holder_that_wakes_up_too_late_sends_nothing(ready, partner, gateway):
     row = ready()
     [lease] = delivery.claim()
     take_over(row.id)
     with pytest.raises(LeaseLost):
-        delivery.begin(lease, {"name": "x"})
+        delivery.begin(lease, {"name": "x"}, standing.opened(gateway))
     assert attempts(row) == [] and row.tries == 0 and row.state is S.PENDING
 
 

@@ -92,12 +92,12 @@ def test_counts_tell_where_the_documents_are(make_customer, make_document, make_
     customer = make_customer()
     for state in (S.PENDING, S.SENDING, S.DELIVERED, S.ACCEPTED, S.BLOCKED, S.OUTCOME_UNKNOWN, S.CANCELLED):
         make_delivery(make_document(customer, state.value), state)
-    for stage in (Stage.QUEUED, Stage.LISTED, Stage.UNUSABLE):
+    for stage in (Stage.QUEUED, Stage.LISTED, Stage.UNUSABLE, Stage.SKIPPED):
         make_document(customer, stage.value, stage=stage)
     sent_again = make_document(customer, "again")
     make_delivery(sent_again, S.SUPERSEDED), make_delivery(sent_again, S.DELIVERED)
     assert queries.counts(adaptor.id) == {
-        "total": 11, "waiting": 1, "listed": 1, "unusable": 1, "person": 2, "progress": 2, "arrived": 3,
+        "total": 12, "waiting": 1, "listed": 1, "unusable": 1, "skipped": 1, "person": 2, "progress": 2, "arrived": 3,
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from invoiceapp.domain.delivery import RETRY_PLAN, DeliveryState, Replay
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Unavailable
 from invoiceapp.models import Attempt, Event, Receipt, db, utcnow
-from invoiceapp.services.export import delivery, recovery
+from invoiceapp.services.export import delivery, recovery, standing
 from invoiceapp.services.export.delivery import LeaseLost
 
 S = DeliveryState
@@ -33,10 +33,10 @@ def test_what_was_only_leased_is_due_again(ready):
     assert row.state is S.PENDING and row.fence == 4 and row.lease_owner is None and row.next_at <= utcnow()
 
 
-def test_what_was_being_sent_is_repeated_with_the_same_ids_where_that_is_safe(ready, partner):
+def test_what_was_being_sent_is_repeated_with_the_same_ids_where_that_is_safe(ready, partner, gateway):
     row = ready(idem_key="key")
     [lease] = delivery.claim()
-    delivery.begin(lease, {"name": "key.xml"})
+    delivery.begin(lease, {"name": "key.xml"}, standing.opened(gateway))
     assert recovery.reap(utcnow() + LATER) == 1
     assert row.state is S.PENDING and row.error is None and kinds(row) == ["sending", "recovered"]
     delivery.deliver_due()
@@ -48,13 +48,13 @@ def test_what_was_being_sent_is_repeated_with_the_same_ids_where_that_is_safe(re
     ]
 
 
-def test_a_document_that_kills_its_worker_every_time_does_not_do_so_for_ever(ready, partner):
+def test_a_document_that_kills_its_worker_every_time_does_not_do_so_for_ever(ready, partner, gateway):
     row = ready()
     for _ in range(len(RETRY_PLAN)):
         row.next_at = utcnow()
         db.session.commit()
         [lease] = delivery.claim()
-        delivery.begin(lease, {})
+        delivery.begin(lease, {}, standing.opened(gateway))
         assert recovery.reap(utcnow() + LATER) == 1
     assert row.state is S.OUTCOME_UNKNOWN and delivery.claim() == []
 
@@ -76,13 +76,13 @@ def test_a_transport_that_cannot_be_opened_is_no_proof_of_anything(ready, gatewa
     assert row.state is S.OUTCOME_UNKNOWN
 
 
-def test_a_holder_from_the_dead_changes_nothing_after_the_takeover(ready, partner):
+def test_a_holder_from_the_dead_changes_nothing_after_the_takeover(ready, partner, gateway):
     row = ready()
     [zombie] = delivery.claim()
-    attempt = delivery.begin(zombie, {})
+    attempt = delivery.begin(zombie, {}, standing.opened(gateway))
     recovery.reap(utcnow() + LATER)
     [new] = delivery.claim()
-    delivery.begin(new, {})
+    delivery.begin(new, {}, standing.opened(gateway))
     before = (row.state, row.fence, row.next_at, row.tries)
     no = Text("Nej.", "No.")
     with pytest.raises(LeaseLost):
@@ -90,7 +90,7 @@ def test_a_holder_from_the_dead_changes_nothing_after_the_takeover(ready, partne
     with pytest.raises(LeaseLost):
         delivery.accept(zombie, attempt, partner.received(fake_consignment()))
     with pytest.raises(LeaseLost):
-        delivery.begin(zombie, {})
+        delivery.begin(zombie, {}, standing.opened(gateway))
     assert (row.state, row.fence, row.next_at, row.tries) == before
     assert db.session.scalar(select(Receipt.attempt_id)) == attempt
 

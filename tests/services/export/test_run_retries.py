@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Adaptor, Customer, Document, Run, RunState, db, utcnow
 from invoiceapp.services import bell
-from invoiceapp.services.configuration import sources
+from invoiceapp.services.configuration import customer_reading
 from invoiceapp.services.export import runs
 from invoiceapp.sources.base import DocumentQuery, NotFound, SourceChanged, SourceUnavailable
 from invoiceapp.sources.billy import client as billy_client
@@ -134,7 +134,7 @@ def test_no_transaction_is_open_while_a_run_is_rung_for(adaptor, monkeypatch):
 
 
 def test_the_lease_is_renewed_while_customers_and_slow_documents_are_read(connected, monkeypatch):
-    monkeypatch.setattr(sources, "_CHUNK", 5)
+    monkeypatch.setattr(customer_reading, "_CHUNK", 5)
     monkeypatch.setattr(runs, "_RENEWAL", timedelta(0))
     monkeypatch.setattr(runs, "_CHUNK", 1000)
     real, renewed = runs._renew, []

@@ -12,7 +12,7 @@ from invoiceapp.models import Adaptor, Customer, Delivery, Document, Event, Expo
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration import rules
 from invoiceapp.services.errors import Conflict, ServiceError
-from invoiceapp.services.export import conversion, documents, runs
+from invoiceapp.services.export import conversion, documents, run_queries, runs
 from invoiceapp.sources.base import DocumentQuery
 
 pytestmark = pytest.mark.server
@@ -155,10 +155,11 @@ def test_a_source_that_fails_in_the_middle_keeps_what_was_read(activated, billy,
     real = runs._keep
     chunks = []
 
-    def keep(*arguments: Any) -> None:
-        real(*arguments)
+    def keep(*arguments: Any) -> Any:
+        left_out = real(*arguments)
         chunks.append(1)
         billy.api.faults.down = True
+        return left_out
 
     monkeypatch.setattr(runs, "_CHUNK", 20)
     monkeypatch.setattr(runs, "_keep", keep)
@@ -217,11 +218,11 @@ def test_a_run_whose_worker_died_is_finished_by_the_next_one(activated, billy, m
 
     calls = []
 
-    def die(*arguments: Any) -> None:
+    def die(*arguments: Any) -> Any:
         calls.append(1)
         if len(calls) == 2:
             raise Died
-        real(*arguments)
+        return real(*arguments)
 
     run_id = runs.start(activated.id, trigger="manual").id
     with monkeypatch.context() as patched, pytest.raises(Died):
@@ -243,10 +244,10 @@ def test_a_worker_that_was_taken_over_writes_nothing_more(activated, monkeypatch
     run_id = runs.start(activated.id, trigger="manual").id
     real = runs._keep
 
-    def taken_over(*arguments: Any) -> None:
+    def taken_over(*arguments: Any) -> Any:
         db.session.get_one(Run, run_id).lease_token = "somebody else"
         db.session.commit()
-        real(*arguments)
+        return real(*arguments)
 
     monkeypatch.setattr(runs, "_keep", taken_over)
     runs.execute(run_id)
@@ -313,7 +314,7 @@ def test_a_blocked_document_is_taken_up_by_the_next_run(activated, billy, make_d
 
 def test_progress_counts_where_the_documents_of_a_run_are(activated):
     run = run_now(activated)
-    assert runs.progress(run) == {"converting": run.queued, "unusable": 0}
+    assert runs.progress(run) == {"converting": run.queued, "unusable": 0, "skipped": 0}
     conversion.convert_due(10)
     found = runs.progress(db.session.get_one(Run, run.id, populate_existing=True))
     assert found["converting"] == run.queued - 10 and sum(found.values()) == run.queued
@@ -323,8 +324,8 @@ def test_a_query_survives_its_stored_form():
     query = DocumentQuery(
         first_date=date(2026, 1, 1), last_date=date(2026, 2, 1), customer_ids=("a",), numbers=("1", "2"), ids=("x",)
     )
-    assert runs.query_from_json(runs.query_to_json(query)) == query
-    assert runs.query_to_json(DocumentQuery()) == {} and runs.query_from_json({}) == DocumentQuery()
+    assert run_queries.query_from_json(run_queries.query_to_json(query)) == query
+    assert run_queries.query_to_json(DocumentQuery()) == {} and run_queries.query_from_json({}) == DocumentQuery()
 
 
 def test_two_adaptors_run_at_the_same_time(activated, subscription):
@@ -333,3 +334,51 @@ def test_two_adaptors_run_at_the_same_time(activated, subscription):
     db.session.commit()
     assert runs.start(activated.id, trigger="manual").id != runs.start(other.id, trigger="manual").id
     assert db.session.scalar(select(func.count()).select_from(ExportRule)) > 0
+
+
+def test_a_reading_fills_the_lists_and_sends_nothing(activated, billy, monkeypatch):
+    looked_at = []
+    monkeypatch.setattr(runs.customers, "count_recent", lambda adaptor_id: looked_at.append(("count", adaptor_id)))
+    monkeypatch.setattr(runs.preflight, "refresh", lambda adaptor_id: looked_at.append(("preflight", adaptor_id)))
+    run_id = runs.start_reading(activated.id, "ejer@example.com", days=100_000).id
+    runs.execute(run_id)
+    run = db.session.get_one(Run, run_id, populate_existing=True)
+    assert (run.trigger, run.actor, run.only_reads, run.moves_watermark) == ("reading", "ejer@example.com", True, False)
+    assert run.state is RunState.FINISHED and run.queued == 0 and run.read == kept() == approved(billy)
+    assert set(db.session.scalars(select(Document.stage))) == {Stage.LISTED}
+    assert looked_at[-2:] == [("count", activated.id), ("preflight", activated.id)]
+    assert db.session.get_one(Adaptor, activated.id, populate_existing=True).watermark is None
+    assert run_now(activated).queued == approved(billy), "the first normal run exports them"
+
+
+def test_a_reading_goes_back_a_year_in_danish_days(adaptor, monkeypatch):
+    monkeypatch.setattr(runs, "today", lambda: date(2026, 11, 22))
+    run = runs.start_reading(adaptor.id, "ejer@example.com")
+    assert run.query == {"first_date": "2025-11-22"}
+
+
+def test_nothing_is_counted_or_checked_where_nothing_was_read(activated, monkeypatch):
+    looked_at = []
+    monkeypatch.setattr(runs, "_look_at_what_was_read", looked_at.append)
+    assert run_now(activated, query=DocumentQuery(numbers=("no such number",))).read == 0 and looked_at == []
+
+
+def test_a_fault_in_what_follows_leaves_the_run_finished(activated, monkeypatch):
+    def fail(_adaptor_id: str) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(runs.preflight, "refresh", fail)
+    assert run_now(activated).state is RunState.FINISHED
+
+
+def test_a_manual_run_says_what_the_settings_leave_out(activated, billy, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_NAMED", 2)
+    activated.settings = {**activated.settings, "general": {"documentTypes": "credit-notes"}}
+    db.session.commit()
+    invoices = sum(
+        one["state"] == "approved" and one["type"] == "invoice" for one in billy.api.store.tables["invoices"].values()
+    )
+    run = run_now(activated, query=DocumentQuery(first_date=date(2000, 1, 1)))
+    assert run.skipped == invoices and len(run.problems) == 3 and run.problems[0]["document"]
+    assert str(invoices - 2) in run.problems[-1]["en"]
+    assert run_now(activated).problems == [], "a run of everything new counts them, and names none"

@@ -11,7 +11,7 @@ import pytest
 
 from invoiceapp.sources.base import CredentialsRefused, NotFound, SourceChanged, SourceError, SourceUnavailable
 from invoiceapp.sources.billy import client as client_module
-from invoiceapp.sources.billy.client import BillyClient
+from invoiceapp.sources.billy.client import BillyClient, RequestUnknown
 
 pytestmark = pytest.mark.server
 
@@ -55,9 +55,9 @@ def test_a_proxy_in_the_environment_is_not_used(
         (401, "AUTHENTICATION_REQUIRED", CredentialsRefused),
         (403, "FORBIDDEN", CredentialsRefused),
         (404, "RECORD_NOT_FOUND", NotFound),
-        (404, "UNKNOWN_RESOURCE", SourceChanged),
+        (404, "UNKNOWN_RESOURCE", RequestUnknown),
         (405, "METHOD_NOT_ALLOWED", SourceChanged),
-        (400, "OTHER", SourceChanged),
+        (400, "OTHER", RequestUnknown),
         (422, "OTHER", SourceChanged),
     ],
 )

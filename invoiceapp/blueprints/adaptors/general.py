@@ -1,0 +1,91 @@
+"""What holds for an adaptor as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from invoiceapp.blueprints.declared import saved
+from invoiceapp.blueprints.tenancy import chosen_adaptor
+from invoiceapp.languages import say
+from invoiceapp.models import Adaptor, Gateway, db
+from invoiceapp.services.configuration import adaptors, customers, environments, outgoing
+from invoiceapp.services.configuration import general as settings
+from invoiceapp.services.configuration.versions import ChangedMeanwhile
+from invoiceapp.services.errors import InvalidInput
+from invoiceapp.services.people import access
+
+from .blueprint import blueprint
+from .forms import general_context, intervals, raw_general
+
+
+def _page(adaptor: Adaptor, **context: Any) -> str:
+    shown = {"interval": str(adaptor.interval_minutes or ""), "schedule_errors": {}, "conflict": ""} | context
+    if "values" not in shown:
+        shown |= general_context(adaptor)
+    return render_template(
+        "adaptors/general.html", adaptor=adaptor, source=adaptors.catalogue()[adaptor.source_kind],
+        version=settings.version(adaptor), intervals=intervals(adaptor.interval_minutes),
+        customers=customers.counts(adaptor.id), waiting=outgoing.waiting([adaptor.id])[adaptor.id],
+        unreachable=_unreachable(adaptor),
+        has_errors=bool(shown["errors"] or shown["schedule_errors"] or shown["conflict"]), **shown,
+    )  # fmt: skip
+
+
+def _unreachable(adaptor: Adaptor) -> Gateway | None:
+    """The default gateway, where the adaptor may not use it: it was set live later."""
+    gateway = db.session.get(Gateway, adaptor.default_gateway_id) if adaptor.default_gateway_id else None
+    if gateway is None or environments.may_reach(adaptor.environment, gateway.environment):
+        return None
+    return gateway
+
+
+@blueprint.get("/general")
+def general() -> ResponseReturnValue:
+    """What holds for an adaptor as a whole."""
+    adaptor = chosen_adaptor()
+    return redirect(url_for(".index")) if adaptor is None else _page(adaptor)
+
+
+@blueprint.post("/<adaptor_id>/general")
+def save_general(adaptor_id: str) -> ResponseReturnValue:
+    """Keep all of the form or nothing."""
+    adaptor = access.scoped(Adaptor, adaptor_id)
+    raw = raw_general(adaptor, request.form)
+    try:
+        found = settings.save(adaptor_id, raw, actor=access.actor(), shown=request.form.get("version"))
+    except InvalidInput as error:
+        return _page(adaptor, **general_context(adaptor, raw, error.errors)), 422
+    except ChangedMeanwhile as error:
+        adaptor = access.scoped(Adaptor, adaptor_id)
+        return _page(adaptor, conflict=say(error.text), **general_context(adaptor, raw)), 409
+    flash(saved(found.released), "success")
+    if found.held_back:
+        flash(held_back(found.held_back), "warning")
+    return redirect(url_for(".general", adaptor=adaptor_id), 303)
+
+
+def held_back(count: int) -> str:
+    """What became of deliveries that may no longer reach their gateway."""
+    text: str = ngettext(
+        "%(num)s document that waited is stopped: its gateway is live, and the adaptor is in test.",
+        "%(num)s documents that waited are stopped: their gateway is live, and the adaptor is in test.",
+        count,
+    )
+    return text
+
+
+@blueprint.post("/<adaptor_id>/schedule")
+def save_schedule(adaptor_id: str) -> ResponseReturnValue:
+    """Keep how often documents are exported."""
+    adaptor = access.scoped(Adaptor, adaptor_id)
+    try:
+        adaptors.save_schedule(adaptor_id, request.form)
+    except InvalidInput as error:
+        return _page(adaptor, schedule_errors=error.errors, interval=request.form.get("interval", "")), 422
+    flash(_("Saved."), "success")
+    return redirect(url_for(".general", adaptor=adaptor_id, _anchor="schedule"), 303)

@@ -1,0 +1,131 @@
+"""What would go if the customers were switched on today, by cause, with the way to mend each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from invoiceapp.blueprints.main.links import Link, fix_link
+from invoiceapp.blueprints.tenancy import chosen_adaptor, protect
+from invoiceapp.formatting import language
+from invoiceapp.htmx import STOP_POLLING, hx_response, render_page_or_fragment
+from invoiceapp.languages import say
+from invoiceapp.models import Adaptor
+from invoiceapp.services.configuration import customers, preflight, readiness, readiness_export
+from invoiceapp.services.errors import Conflict
+from invoiceapp.services.export import queries, runs
+from invoiceapp.services.export.validators import today
+from invoiceapp.services.people import access
+
+from . import words
+
+blueprint = Blueprint("readiness", __name__, url_prefix="/readiness")
+protect(blueprint)
+
+
+def _filter() -> readiness.Filter:
+    return readiness.Filter(request.args.get("turn", ""), request.args.get("activated", ""))
+
+
+def _fix(one: readiness.Affected) -> Link | None:
+    """The field to mend, or the newest document with its hint to open the accounting system."""
+    document_id = one.examples[0][0] if one.examples else None
+    return fix_link(one.fix, document_id or "", one.customer_id, on_document=document_id is None)
+
+
+def _causes(board: readiness.Board) -> list[dict[str, Any]]:
+    """Causes with their links: one for all customers, or one for each of them; documents have links of their own."""
+    return [
+        {
+            "cause": cause,
+            "fix": _fix(cause.customers[0]) if cause.is_common or len(cause.customers) == 1 else None,
+            "affected": [(one, _fix(one) if cause.is_of_customer else None) for one in cause.shown],
+        }
+        for cause in board.causes
+    ]
+
+
+def _context(adaptor: Adaptor) -> dict[str, Any]:
+    wanted, status = _filter(), readiness.status(adaptor.id)
+    board = readiness.board(adaptor.id, wanted)
+    return {
+        "adaptor": adaptor,
+        "wanted": wanted,
+        "status": status,
+        "board": board,
+        "causes": _causes(board),
+        "reading": runs.active(adaptor.id),
+        "is_filtered": wanted != readiness.Filter(),
+        "has_customers": customers.counts(adaptor.id)["customers"] > 0,
+        "has_documents": queries.counts(adaptor.id)["total"] > 0,
+        "turns": words.turns(),
+        "headline": words.headline(board),
+        "reasons": words.reasons(board),
+        "period": words.period(status.finished),
+        "days": words.days(),
+        "own_dialect": "international" if language() == "en" else "danish-excel",
+    }
+
+
+def _is_moving(context: dict[str, Any]) -> bool:
+    return bool(context["status"].running or context["reading"])
+
+
+@blueprint.get("")
+def index() -> ResponseReturnValue:
+    """The board of an adaptor; the catalogue where nothing is activated yet."""
+    adaptor = chosen_adaptor()
+    if adaptor is None:
+        return redirect(url_for("adaptors.catalogue"))
+    context = _context(adaptor)
+    return render_page_or_fragment(
+        "readiness/page.html", "readiness/_board.html", is_moving=_is_moving(context), **context
+    )
+
+
+@blueprint.get("/live")
+def live() -> Response:
+    """The same board, for the poll while a check is going on."""
+    adaptor = chosen_adaptor()
+    if adaptor is None:
+        abort(404)
+    context = _context(adaptor)
+    is_moving = _is_moving(context)
+    content = render_template("readiness/_board.html", is_moving=is_moving, **context)
+    return hx_response(content, 200 if is_moving else STOP_POLLING)
+
+
+@blueprint.post("/<adaptor_id>/check")
+def check(adaptor_id: str) -> ResponseReturnValue:
+    """Check all customers now, in the background."""
+    adaptor = access.scoped(Adaptor, adaptor_id)
+    preflight.refresh(adaptor.id, access.actor())
+    return redirect(url_for(".index", adaptor=adaptor_id), 303)
+
+
+@blueprint.post("/<adaptor_id>/read")
+def read(adaptor_id: str) -> ResponseReturnValue:
+    """Read the documents of the period from the source; nothing is sent, and a check follows by itself."""
+    adaptor = access.scoped(Adaptor, adaptor_id)
+    try:
+        runs.start_reading(adaptor.id, access.actor(), words.days())
+    except Conflict as error:
+        flash(say(error.text), "warning")
+    return redirect(url_for(".index", adaptor=adaptor_id), 303)
+
+
+@blueprint.get("/export.csv")
+def export() -> Response:
+    """All causes, customers and documents as CSV."""
+    adaptor = chosen_adaptor()
+    dialect = readiness_export.DIALECTS.get(request.args.get("form", "danish-excel"))
+    if adaptor is None or dialect is None:
+        abort(404)
+    lines = readiness_export.lines(adaptor.id, language(), dialect)
+    name = _("readiness")
+    response = Response(stream_with_context(lines), content_type="text/csv; charset=utf-8")
+    response.headers.set("Content-Disposition", "attachment", filename=f"{name}-{today().isoformat()}.csv")
+    return response

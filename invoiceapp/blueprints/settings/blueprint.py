@@ -1,0 +1,8 @@
+"""The blueprint itself, in a module of its own because several modules bind routes to it."""
+
+from flask import Blueprint
+
+from invoiceapp.blueprints.tenancy import protect
+
+blueprint = Blueprint("settings", __name__, url_prefix="/settings")
+protect(blueprint)

@@ -1,0 +1,19 @@
+"""Text in files that people open in a spreadsheet."""
+
+from __future__ import annotations
+
+import re
+
+#: What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), also in full width.
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+#: No spreadsheet shows these, and a NUL ends the file in some.
+_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufeff]")
+
+
+def text_cell(text: str) -> str:
+    """Text that stays text: with a leading ``'`` where it would be a formula; line breaks of one kind."""
+    visible = _INVISIBLE.sub("", text)
+    # Some programs skip blanks before they look for a formula.
+    guarded = visible.startswith(_FORMULA) or visible.lstrip().startswith(_FORMULA)
+    unbroken = visible.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{unbroken}" if guarded else unbroken

@@ -1,0 +1,287 @@
+"""What a change of the common settings would do, before it is saved: to how many customers, and to real documents.
+
+Nothing is stored or sent, and the official rules are not asked: documents are
+mapped and written with the old settings and with the new ones, and compared.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree
+from sqlalchemy import func, select
+from sqlalchemy.orm import undefer
+
+from invoiceapp.domain.findings import Finding, has_fatal
+from invoiceapp.domain.settings import Settings, SettingsInvalid
+from invoiceapp.formats.base import Format, OptionsInvalid, Unreadable
+from invoiceapp.formats.base import registry as formats
+from invoiceapp.models import Adaptor, Customer, Document, ExportRule, Stage, db
+from invoiceapp.services.database import transaction
+from invoiceapp.services.export.rendering import broken_settings, pdf_attachment
+from invoiceapp.sources.base import Source, UnusableBundle
+
+from .changes import Difference, differences
+from .settings import Place, places, resolve
+from .sources import source_class
+
+MOST_DOCUMENTS = 3
+#: Newest documents among which the examples are looked for.
+_NEWEST = 200
+#: Rows of one comparison; an invoice of thousands of lines would fill the page and take long to compare.
+MOST_ROWS, _MOST_COMPARED = 120, 1_500
+#: Attachments travel inside the document as base64; a wall of letters helps nobody.
+_LONGEST_TEXT = 200
+#: Stands for the real PDF, which is only fetched when the document is sent.
+_PDF = b"%PDF-1.7"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a comparison."""
+
+    kind: str
+    """``added``, ``removed``, ``same``, or ``gap`` where lines that are alike are left out"""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A document in one format; without bytes where the built-in rules forbid it."""
+
+    content: bytes | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether no built-in rule forbids it."""
+        return not has_fatal(self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What the change does to one document."""
+
+    document_id: str
+    number: str
+    customer: str
+    format: Format
+    rows: tuple[Row, ...]
+    """Empty where nothing changes, or nothing can be shown"""
+    is_cut: bool
+    is_shown: bool
+    """False for formats that are drawn: comparing needs the PDF engine"""
+    lost: tuple[Finding, ...]
+    """Findings by which the document would no longer leave"""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a save would do."""
+
+    differences: list[Difference]
+    customers: int
+    """Active ones that get another value"""
+    examples: list[Example]
+
+    @property
+    def stopped(self) -> int:
+        """How many of the examples would no longer leave."""
+        return sum(1 for example in self.examples if example.lost)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A document to compare, in plain values: no transaction is open while it is written."""
+
+    document: Document
+    customer: str
+    format: Format
+    overrides: Mapping[str, Any]
+
+
+def preview(adaptor: Adaptor, after: Mapping[str, Any]) -> Preview:
+    """What it would do to leave the common settings as ``after`` (``saving.common_after``)."""
+    before = dict(adaptor.settings)
+    found = differences(before, after)
+    changed = {item.place for item in found}
+    with transaction():
+        customers = _touched(adaptor.id, changed)
+        chosen = _chosen(_candidates(adaptor.id, changed)) if customers else []
+        source = source_class(adaptor)
+        for one in chosen:
+            db.session.expunge(one.document)
+    examples = [_example(source, one, before, after) for one in chosen]
+    return Preview(found, customers, examples)
+
+
+def _is_touched(changed: Iterable[Place], format_id: str, overrides: Mapping[str, Any]) -> bool:
+    """Whether a customer inherits any of the changed values, in the format that it gets."""
+    own = places(overrides)
+    return any(own.get(at) in (None, "") and (at[0] != "formats" or at[1] == format_id) for at in changed)
+
+
+def _touched(adaptor_id: str, changed: set[Place]) -> int:
+    """How many active customers get another value. Rules without settings, nearly all, are only counted."""
+    active = (ExportRule.adaptor_id == adaptor_id, ExportRule.active)
+    plain = db.session.execute(
+        select(ExportRule.format, func.count()).where(*active, ExportRule.settings == {}).group_by(ExportRule.format)
+    )
+    with_own = db.session.execute(
+        select(ExportRule.format, ExportRule.settings).where(*active, ExportRule.settings != {})
+    )
+    return sum(count for format_id, count in plain if _is_touched(changed, format_id, {})) + sum(
+        1 for format_id, settings in with_own if _is_touched(changed, format_id, settings)
+    )
+
+
+def _candidates(adaptor_id: str, changed: set[Place]) -> list[_Candidate]:
+    """Documents of touched customers, the newest first; their bundles are read later."""
+    query = (
+        select(Document, ExportRule.format, ExportRule.settings)
+        .join(ExportRule, ExportRule.customer_id == Document.customer_id)
+        .where(Document.adaptor_id == adaptor_id, ExportRule.active, Document.stage != Stage.UNUSABLE)
+        .order_by(Document.issue_date.desc(), Document.id.desc())
+        .limit(_NEWEST)
+    )
+    if all(at[0] == "formats" for at in changed):
+        query = query.where(ExportRule.format.in_({at[1] for at in changed}))
+    return [
+        _Candidate(document, document.customer_name, formats()[format_id], settings)
+        for document, format_id, settings in db.session.execute(query)
+        if format_id in formats() and _is_touched(changed, format_id, settings)
+    ]
+
+
+#: In this order: a format that is not there yet, anything that can be compared, anything.
+_WISHES: tuple[Callable[[_Candidate, list[_Candidate]], bool], ...] = (
+    lambda one, chosen: not one.format.draws and one.format.id not in [other.format.id for other in chosen],
+    lambda one, _chosen: not one.format.draws,
+    lambda _one, _chosen: True,
+)
+
+
+def _chosen(candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """Up to three, of different customers, with their bundles."""
+    chosen: list[_Candidate] = []
+    for is_wanted in _WISHES:
+        for one in candidates:
+            is_new = one.document.customer_id not in [other.document.customer_id for other in chosen]
+            if len(chosen) < MOST_DOCUMENTS and is_new and is_wanted(one, chosen):
+                chosen.append(one)
+    ids = [one.document.id for one in chosen]
+    db.session.scalars(
+        select(Document).where(Document.id.in_(ids)).options(undefer(Document.bundle)).execution_options(
+            populate_existing=True
+        )
+    ).all()  # fmt: skip
+    return chosen
+
+
+def _example(source: type[Source], one: _Candidate, before: Mapping[str, Any], after: Mapping[str, Any]) -> Example:
+    old, new = (_with(source, one, common) for common in (before, after))
+    is_shown = not one.format.draws
+    rows, is_cut = (
+        compared(_lines(old.content, one.format), _lines(new.content, one.format)) if is_shown else ((), False)
+    )
+    known = {(finding.rule, finding.fix) for finding in old.findings}
+    lost = tuple(finding for finding in new.findings if finding.is_fatal and (finding.rule, finding.fix) not in known)
+    return Example(
+        one.document.id, one.document.number, one.customer, one.format, rows, is_cut, is_shown,
+        lost if old.may_leave else (),
+    )  # fmt: skip
+
+
+def _with(source: type[Source], one: _Candidate, common: Mapping[str, Any]) -> Written:
+    try:
+        settings = resolve(common, one.overrides)
+    except SettingsInvalid as error:
+        return Written(None, tuple(broken_settings(error.errors)))
+    return written(source, one.document, settings, one.format)
+
+
+def written(source: type[Source], document: Document, settings: Settings, fmt: Format) -> Written:
+    """A document as the settings want it: mapped, checked by the built-in rules and, unless it is drawn, written."""
+    wants_pdf = settings.general.embed_pdf and fmt.carries_attachments
+    attachments = (pdf_attachment(document.type, document.number, _PDF),) if wants_pdf else ()
+    try:
+        conversion = source.convert(document.bundle, settings, attachments)
+        parameters = fmt.parameters(settings.formats.get(fmt.id))
+    except UnusableBundle:
+        return Written(None, ())
+    except OptionsInvalid as error:
+        broken = {f"formats.{fmt.id}.{name}": text for name, text in error.errors.items()}
+        return Written(None, tuple(broken_settings(broken)))
+    if conversion.invoice is None:
+        return Written(None, conversion.findings)
+    findings = (*conversion.findings, *fmt.check(conversion.invoice, parameters))
+    if has_fatal(findings) or fmt.draws:
+        return Written(None, findings)
+    return Written(fmt.write(conversion.invoice, parameters), findings)
+
+
+def _lines(content: bytes | None, fmt: Format) -> list[str]:
+    """The document as people read it, line by line."""
+    if content is None:
+        return []
+    try:
+        text = fmt.shown(content) if fmt.shown else _indented(content)
+    except (Unreadable, etree.XMLSyntaxError):
+        text = content.decode(errors="replace")
+    return [line if len(line) <= _LONGEST_TEXT else f"{line[:_LONGEST_TEXT]} …" for line in text.splitlines()]
+
+
+def _indented(content: bytes) -> str:
+    """Raises ``etree.XMLSyntaxError``."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_blank_text=True)
+    root = etree.fromstring(content, parser)
+    etree.indent(root)
+    return str(etree.tostring(root, encoding="unicode"))
+
+
+def compared(old: Sequence[str], new: Sequence[str], around: int = 2) -> tuple[tuple[Row, ...], bool]:
+    """The lines that differ with some around them, and whether more differ than is shown.
+
+    Nothing is compared where one side could not be written: every line would differ.
+    """
+    if not old or not new or old == new:
+        return (), False
+    # What is alike at both ends is set aside first: comparing takes time by the square.
+    start = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    start = max(0, start - around)
+    end = 0
+    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    end = max(0, end - around)
+    sides = [list(side[start : len(side) - end]) for side in (old, new)]
+    is_cut = any(len(side) > _MOST_COMPARED for side in sides)
+    rows = list(_rows(*(side[:_MOST_COMPARED] for side in sides), around=around))
+    return tuple(rows[:MOST_ROWS]), is_cut or len(rows) > MOST_ROWS
+
+
+def _rows(old: list[str], new: list[str], *, around: int) -> Iterable[Row]:
+    kinds = {"+": "added", "-": "removed", " ": "same"}
+    diff = list(difflib.unified_diff(old, new, lineterm="", n=around))[2:]
+    for position, line in enumerate(diff):
+        if not line.startswith("@@"):
+            yield Row(kinds[line[0]], line[1:])
+        elif position:
+            yield Row("gap")
+
+
+def own_values(adaptor_id: str) -> dict[Place, list[tuple[str, str]]]:
+    """Which customers have a value of their own, by its place: (id, name) by name. Archived customers are left out."""
+    rows = db.session.execute(
+        select(Customer.id, Customer.name, ExportRule.settings)
+        .join(ExportRule, ExportRule.customer_id == Customer.id)
+        .where(ExportRule.adaptor_id == adaptor_id, ExportRule.settings != {}, Customer.is_archived.is_(False))
+        .order_by(Customer.name, Customer.id)
+    )
+    found: dict[Place, list[tuple[str, str]]] = {}
+    for customer_id, name, settings in rows:
+        for at in places(settings):
+            found.setdefault(at, []).append((customer_id, name))
+    return found

@@ -1,0 +1,162 @@
+"""Giving one customer's own settings to other customers. What is individual, as addresses and numbers, stays behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import contains_eager
+
+from invoiceapp.domain.findings import Text
+from invoiceapp.models import Adaptor, Customer, ExportRule, db
+from invoiceapp.services.database import transaction
+from invoiceapp.services.errors import InvalidInput, ServiceError
+
+from . import changes, preflight, rules
+from .saving import of_section, setting_groups
+from .settings import RULE, SECTIONS, Place, applied, declared, place, places
+
+#: Customers that get a profile in one request.
+MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a customer can give away of the chosen sections."""
+
+    values: Mapping[Place, Any]
+    is_individual: int
+    """Own values that stay behind"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What copying would do."""
+
+    changing: tuple[Customer, ...]
+    replacing: int
+    """Of those: how many lose a value of their own, which the history keeps"""
+    same: int
+    """They have all values already"""
+    without_rule: tuple[Customer, ...]
+    """Were never activated, and have no settings"""
+    refused: tuple[Customer, ...]
+    """Their gateway does not take the format, or the gateway not theirs"""
+
+
+def of_customer(rule: ExportRule, sections: Iterable[str]) -> Profile:
+    """The customer's own values in the sections; ``format`` and ``gateway`` carry the choice itself too."""
+    stored = places(changes.of_rule(rule))
+    values: dict[Place, Any] = {}
+    individual = 0
+    for section in sections:
+        if (RULE, section) in stored:
+            values[RULE, section] = stored[RULE, section]
+        for group in of_section(section, setting_groups(rule)):
+            for field in declared(group):
+                value = stored.get(place(group, field.name))
+                individual += field.is_individual and value is not None
+                if value is not None and not field.is_individual:
+                    values[place(group, field.name)] = value
+    return Profile(values, individual)
+
+
+def _targets(customer: Customer, wanted: Sequence[str]) -> list[Customer]:
+    """Customers of the same adaptor with their rules, the giver excepted."""
+    return list(
+        db.session.scalars(
+            select(Customer)
+            .outerjoin(ExportRule, ExportRule.customer_id == Customer.id)
+            .where(
+                Customer.adaptor_id == customer.adaptor_id, Customer.id.in_(wanted), Customer.id != customer.id,
+                Customer.is_archived.is_(False),
+            )
+            .options(contains_eager(Customer.rule))
+            .order_by(Customer.name, Customer.id)
+            .execution_options(populate_existing=True)
+        ).unique()
+    )  # fmt: skip
+
+
+def _check(customer: Customer, wanted: Sequence[str], sections: Iterable[str]) -> Profile:
+    """Raises ``InvalidInput``, ``ServiceError``."""
+    if customer.rule is None:
+        raise ServiceError(Text("Kunden har ingen indstillinger at kopiere.", "The customer has no settings to copy."))
+    errors: dict[str, Text] = {}
+    if not wanted:
+        errors["ids"] = Text("Vælg mindst én kunde.", "Choose at least one customer.")
+    elif len(wanted) > MOST:
+        errors["ids"] = Text(f"Vælg højst {MOST} kunder ad gangen.", f"Choose at most {MOST} customers at a time.")
+    profile = of_customer(customer.rule, [section for section in SECTIONS if section in set(sections)])
+    if not profile.values:
+        errors["sections"] = Text(
+            "Vælg mindst én gruppe, hvor kunden har egne værdier, der kan kopieres.",
+            "Choose at least one group in which the customer has values of its own that can be copied.",
+        )
+    if errors:
+        raise InvalidInput(errors)
+    return profile
+
+
+def plan(customer: Customer, wanted: Sequence[str], sections: Iterable[str]) -> Plan:
+    """What copying would do. Raises ``InvalidInput`` (``ids``, ``sections``), ``ServiceError``."""
+    profile = _check(customer, wanted, sections)
+    adaptor = db.session.get_one(Adaptor, customer.adaptor_id)
+    return _sorted_out(adaptor, profile.values, _targets(customer, wanted))
+
+
+def _sorted_out(adaptor: Adaptor, values: Mapping[Place, Any], targets: Iterable[Customer]) -> Plan:
+    changing, refused, without_rule = [], [], []
+    replacing = same = 0
+    fits: dict[tuple[str, str], bool] = {}
+    for target in targets:
+        if target.rule is None:
+            without_rule.append(target)
+            continue
+        before = changes.of_rule(target.rule)
+        found = changes.differences(before, applied(before, values))
+        pair = values.get((RULE, "format"), target.rule.format), values.get((RULE, "gateway"), target.rule.gateway_id)
+        is_kept = pair == (target.rule.format, target.rule.gateway_id)
+        if not found:
+            same += 1
+        elif not is_kept and not fits.setdefault(pair, not rules.pair_errors(adaptor, *pair)):
+            refused.append(target)
+        else:
+            changing.append(target)
+            replacing += any(item.before is not None for item in found)
+    return Plan(tuple(changing), replacing, same, tuple(without_rule), tuple(refused))
+
+
+def copy(customer_id: str, wanted: Sequence[str], sections: Iterable[str], *, actor: str = "system") -> int:
+    """Copy, with an entry in each customer's history; how many were changed. Other own values stay as they are.
+
+    Raises ``InvalidInput`` (``ids``, ``sections``), ``ServiceError``.
+    """
+    with transaction() as session:
+        customer = session.get_one(Customer, customer_id)
+        profile = _check(customer, wanted, sections)
+        adaptor = rules.held(customer.adaptor_id)
+        # Locked in one order, so that two who copy do not wait for each other for ever.
+        session.scalars(
+            select(ExportRule)
+            .where(ExportRule.customer_id.in_(wanted), ExportRule.adaptor_id == adaptor.id)
+            .order_by(ExportRule.id)
+            .with_for_update(of=ExportRule)
+        ).all()
+        found = _sorted_out(adaptor, profile.values, _targets(customer, wanted))
+        for target in found.changing:
+            _give(adaptor, target.rule, profile.values, actor)
+    if found.changing:
+        preflight.refresh(adaptor.id)
+        rules.release_all_blocked(adaptor.id)
+    return len(found.changing)
+
+
+def _give(adaptor: Adaptor, rule: ExportRule | None, values: Mapping[Place, Any], actor: str) -> None:
+    if rule is not None:
+        before = changes.of_rule(rule)
+        after = applied(before, values)
+        changes.record(adaptor, "customer", actor, before, after, rule.customer_id)
+        changes.put(rule, after)

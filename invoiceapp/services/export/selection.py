@@ -1,0 +1,116 @@
+"""Which documents the settings let through, and in words why one was read and not exported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from invoiceapp.domain.findings import Text
+from invoiceapp.domain.invoice import DocumentType
+from invoiceapp.domain.settings import SettingsInvalid
+from invoiceapp.models import Adaptor, Document, ExportRule, Stage, db
+from invoiceapp.services.configuration.settings import resolve_one
+
+_WANTED = {
+    "invoices": frozenset({DocumentType.INVOICE}),
+    "credit-notes": frozenset({DocumentType.CREDIT_NOTE}),
+}
+_EVERYTHING = frozenset(DocumentType)
+
+
+def excludes(document_types: str, kind: DocumentType) -> bool:
+    """Whether the effective setting ``general.documentTypes`` leaves this type out."""
+    return kind not in _WANTED.get(document_types, _EVERYTHING)
+
+
+def is_excluded(kind: DocumentType, common: Mapping[str, Any], override: Mapping[str, Any]) -> bool:
+    """The same from stored settings. Settings that cannot be used leave nothing out: conversion says what is wrong."""
+    try:
+        value = resolve_one("general", "documentTypes", common, override).value
+    except SettingsInvalid:
+        return False
+    return excludes(str(value or ""), kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a document was read and is not exported: a few words for lists, a sentence for its own page."""
+
+    short: Text
+    long: Text
+
+
+_NOT_ACTIVATED = Reason(
+    Text("Kunden er ikke aktiveret", "The customer is not activated"),
+    Text(
+        "Kunden er ikke aktiveret. Aktivér kunden; derefter tager en manuel eksport dokumentet med.",
+        "The customer is not activated. Activate the customer; then a manual export takes the document.",
+    ),
+)
+_TOO_OLD = Reason(
+    Text("Ældre end startdatoen", "Older than the start date"),
+    Text(
+        "Dokumentet er ældre end den første dato, der eksporteres fra. Datoen kan ændres på adaptoren.",
+        "The document is older than the first date that is exported. The date can be changed on the adaptor.",
+    ),
+)
+_READ_ONLY = Reason(
+    Text("Læst, men ikke valgt til eksport", "Read, but not chosen for export"),
+    Text(
+        "Dokumentet blev læst, uden at noget skulle sendes, f.eks. før kunden blev aktiveret. En manuel eksport tager det med.",
+        "The document was read while nothing was to be sent, for example before the customer was activated. A manual export "
+        "takes it.",
+    ),
+)
+_NO_CREDIT_NOTES = Reason(
+    Text("Kreditnotaer eksporteres ikke til kunden", "Credit notes are not exported to the customer"),
+    Text(
+        "Kreditnotaer eksporteres ikke til denne kunde: se »Eksportér« under Generelle indstillinger.",
+        "Credit notes are not exported to this customer: see “Export” in the General settings.",
+    ),
+)
+_NO_INVOICES = Reason(
+    Text("Fakturaer eksporteres ikke til kunden", "Invoices are not exported to the customer"),
+    Text(
+        "Fakturaer eksporteres ikke til denne kunde: se »Eksportér« under Generelle indstillinger.",
+        "Invoices are not exported to this customer: see “Export” in the General settings.",
+    ),
+)
+
+
+def excluded(kind: DocumentType) -> Reason:
+    """The words for a type that the settings leave out."""
+    return _NO_CREDIT_NOTES if kind is DocumentType.CREDIT_NOTE else _NO_INVOICES
+
+
+def _why(document: Document, adaptor: Adaptor, active: bool | None, override: Mapping[str, Any]) -> Reason:
+    if not active:
+        return _NOT_ACTIVATED
+    if adaptor.start_date is not None and document.issue_date < adaptor.start_date:
+        return _TOO_OLD
+    if is_excluded(document.type, adaptor.settings, override):
+        return excluded(document.type)
+    return _READ_ONLY
+
+
+def why_listed(documents: Iterable[Document]) -> dict[str, Reason]:
+    """By the document's id: why it was read and not exported, as things are set now; only for those that are listed."""
+    listed = [document for document in documents if document.stage is Stage.LISTED]
+    if not listed:
+        return {}
+    rows = db.session.execute(
+        select(ExportRule.customer_id, ExportRule.active, ExportRule.settings).where(
+            ExportRule.customer_id.in_({document.customer_id for document in listed if document.customer_id})
+        )
+    )
+    rules = {customer_id: (active, settings) for customer_id, active, settings in rows}
+    adaptors = {one: db.session.get_one(Adaptor, one) for one in {document.adaptor_id for document in listed}}
+    return {
+        document.id: _why(
+            document, adaptors[document.adaptor_id], *rules.get(document.customer_id or "", (None, {}))
+        )
+        for document in listed
+    }  # fmt: skip
