@@ -16,7 +16,7 @@ from invoiceapp.formatting import in_language
 from invoiceapp.htmx import render_page_or_fragment
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor, Customer, Gateway
-from invoiceapp.services.configuration import bulk, customer_reading, customers, gateways, rules
+from invoiceapp.services.configuration import bulk, customer_reading, customers, gateways, readiness, rules
 from invoiceapp.services.configuration.customers import Filter
 from invoiceapp.services.errors import ServiceError
 from invoiceapp.services.people.access import scoped
@@ -112,6 +112,7 @@ def index() -> str:
         job=bulk.active_job(adaptor.id),
         hints=customers.hints,
         problem_link=problem_link,
+        short_text=readiness.short_text,
         orders=orders(),
         shows=shows(),
         country_choices=[(code, code) for code in customers.countries(adaptor.id)],

@@ -45,9 +45,9 @@ def _has_gateway(adaptor: Adaptor) -> bool:
 
 
 def _has_vat(adaptor: Adaptor) -> bool:
-    """Whether every rate of 0 % has a category: only those leave room for doubt."""
+    """Whether somebody has chosen: only rates of 0 % leave room for doubt, and one that is sold to many countries stays open."""
     rates = vat.rates(adaptor)
-    return bool(rates) and all(rate.category for rate in rates if rate.percent == ZERO)
+    return bool(rates) and (any(rate.category for rate in rates) or all(rate.percent != ZERO for rate in rates))
 
 
 def _is_checked(adaptor: Adaptor) -> bool:

@@ -73,6 +73,12 @@ TOPICS = (
 _TOPIC_OF = {rule: topic for topic in TOPICS for rule in topic.rules}
 
 
+def short_text(rule: str) -> Text | None:
+    """What a rule comes down to in one line, for lists; None where only its own words say it."""
+    topic = _TOPIC_OF.get(rule)
+    return topic.text if topic else None
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """What the board shows; comes from the URL."""

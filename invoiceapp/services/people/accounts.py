@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask_security import hash_password
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from invoiceapp.domain.fields import FieldInvalid, parse_email
 from invoiceapp.domain.findings import Text
@@ -16,7 +16,10 @@ SHORTEST_PASSWORD = 12
 
 
 def create_owner(company: str, email: str, password: str) -> None:
-    """A subscription and the user who owns it. Raises ``InvalidInput``, ``Conflict``."""
+    """A subscription and the user who owns it; one of that name that has nobody yet is taken over.
+
+    Such a one was made by ``flask config apply``. Raises ``InvalidInput``, ``Conflict``.
+    """
     email = email.strip().lower()
     try:
         parse_email(email)
@@ -31,8 +34,12 @@ def create_owner(company: str, email: str, password: str) -> None:
             raise Conflict(
                 Text("Der findes allerede en bruger med den e-mail.", "A user with that e-mail exists already.")
             )
-        subscription = Subscription(name=company.strip()[:200])
-        session.add(subscription)
+        name = company.strip()[:200]
+        has_members = exists().where(Membership.subscription_id == Subscription.id)
+        subscription = session.scalar(select(Subscription).where(Subscription.name == name, ~has_members).limit(1))
+        if subscription is None:
+            subscription = Subscription(name=name)
+            session.add(subscription)
         user = security.datastore.create_user(email=email, password=hash_password(password), active=True)
         session.flush()
         session.add(Membership(subscription_id=subscription.id, user_id=user.id, role=Role.OWNER))

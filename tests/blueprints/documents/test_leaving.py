@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.invoice import DocumentType
-from invoiceapp.models import Adaptor, Document, Environment, ExportRule, Gateway, Stage, db, utcnow
+from invoiceapp.models import Adaptor, Document, Environment, ExportRule, Gateway, Stage, User, db, utcnow
 from invoiceapp.services.export import events, reasons
 
 S = DeliveryState
@@ -123,6 +124,8 @@ def test_an_approval_is_offered_to_those_who_may_give_it(signed_in, document, un
 
 
 def test_others_are_told_who_may(member, document, unapproved):
+    db.session.execute(update(User).values(language="en"))
+    db.session.commit()
     html = page(member, document)
     assert "approve" not in choices(html) and "An owner or administrator must approve" in html
 

@@ -38,8 +38,10 @@ def test_a_sender_without_a_number_is_not_done_until_an_address_is_set(fresh, re
     assert Step.COMPANY in done(fresh)
 
 
-def test_every_rate_of_zero_needs_a_category_and_the_others_do_not(fresh):
+def test_rates_of_zero_need_somebody_who_chooses_and_the_others_do_not(fresh):
     rates = [{"id": "a", "name": "25 %", "rate": 0.25}, {"id": "b", "name": "0 %", "rate": 0}]
+    fresh.organization = {"id": "1", "name": "Nordlys", "tax_rates": rates[:1]}
+    assert Step.VAT in done(fresh)
     fresh.organization = {"id": "1", "name": "Nordlys", "tax_rates": rates}
     assert Step.VAT not in done(fresh)
     fresh.settings = {"vat": {"b": {"category": "E"}}}

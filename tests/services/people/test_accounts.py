@@ -43,3 +43,13 @@ def test_an_address_belongs_to_one_person(app: Flask) -> None:
     with pytest.raises(Conflict):
         accounts.create_owner("Revision To ApS", "CHEF@example.com", PASSWORD)
     assert len(db.session.scalars(select(Subscription)).all()) == 1
+
+
+def test_a_company_that_nobody_belongs_to_yet_is_taken_over_and_one_with_people_never(app: Flask) -> None:
+    waiting = Subscription(name="Revision ApS")
+    db.session.add(waiting)
+    db.session.commit()
+    accounts.create_owner("Revision ApS", "chef@example.com", PASSWORD)
+    accounts.create_owner("Revision ApS", "fremmed@example.com", PASSWORD)
+    memberships = db.session.scalars(select(Membership).order_by(Membership.id)).all()
+    assert memberships[0].subscription_id == waiting.id != memberships[1].subscription_id
