@@ -48,6 +48,8 @@ def fix_link(fix: str | None, document_id: str, customer_id: str | None, *, on_d
 def _field_of_ours(fix: str, document_id: str, customer_id: str | None) -> Link | None:
     group, _dot, name = fix.rpartition(".")
     place = fix.partition(".")[0]
+    if fix == "customer.approval":
+        return Link(url_for("documents.show", document_id=document_id), _("Look at it and approve"))
     if customer_id and (place in ("customer", "formats") or fix in _OF_GATEWAY):
         return _of_customer(group, name, fix, customer_id)
     if fix == "source.contact" and customer_id:

@@ -8,9 +8,9 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from invoiceapp.blueprints.main.links import Link, fix_link
+from invoiceapp.blueprints.readings import words_of
 from invoiceapp.blueprints.tenancy import chosen_adaptor
 from invoiceapp.formatting import in_language
 from invoiceapp.htmx import render_page_or_fragment
@@ -120,18 +120,6 @@ def index() -> str:
         gateway_choices=[(row.id, row.name) for row in found],
         scope=request.args.get("adaptor"),
     )
-
-
-def words_of(reading: customer_reading.Reading) -> str:
-    """What a reading found, in a sentence or three."""
-    parts = [_("Customers read: %(count)s.", count=reading.read)]
-    if reading.new:
-        parts.append(ngettext("%(num)s new customer.", "%(num)s new customers.", reading.new))
-    if reading.activated:
-        parts.append(
-            ngettext("%(num)s of them was activated.", "%(num)s of them were activated.", reading.activated)
-        )  # fmt: skip
-    return " ".join(parts)
 
 
 @blueprint.post("/<adaptor_id>/read")

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from invoiceapp.blueprints.declared import raw_values, typed_values
 from invoiceapp.blueprints.plaintext import blocks, title
+from invoiceapp.blueprints.readings import words_of
 from invoiceapp.blueprints.tenancy import chosen_adaptor, protect
 from invoiceapp.formatting import language
 from invoiceapp.htmx import STOP_POLLING, hx_response, is_htmx
@@ -121,8 +122,8 @@ def read(adaptor_id: str) -> ResponseReturnValue:
     """Read customers and tax rates now."""
     access.scoped(Adaptor, adaptor_id)
     try:
-        count = customer_reading.read_now(adaptor_id).read
+        reading = customer_reading.read_now(adaptor_id)
     except ServiceError as error:
         flash(say(error.text), "error")
         return redirect(url_for(".index", adaptor=adaptor_id), 303)
-    return _done(adaptor_id, _("Customers read: %(count)s.", count=count))
+    return _done(adaptor_id, words_of(reading))

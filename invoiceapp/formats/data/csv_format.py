@@ -142,6 +142,7 @@ COLUMNS = (
     _line("accountingCost", "Kontostreng", lambda x: x.accounting_cost),
 )  # fmt: skip
 
+
 def _written(cell: Cell | Amount, dialect: Dialect) -> str:
     if isinstance(cell, Amount):
         return fixed2(cell.value).replace(".", dialect.decimal)

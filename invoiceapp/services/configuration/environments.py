@@ -60,7 +60,10 @@ def hold_back(belongs: ColumnElement[bool], actor: str) -> int:
     """
     test = select(Adaptor.id).where(Adaptor.environment == Environment.TEST)
     live = select(Gateway.id).where(Gateway.environment == Environment.LIVE)
-    out_of_reach = belongs & Delivery.adaptor_id.in_(test) & Delivery.gateway_id.in_(live)
+    # What a try has let out may have arrived; it is not built anew, and the claim leaves it alone.
+    out_of_reach = (
+        belongs & Delivery.adaptor_id.in_(test) & Delivery.gateway_id.in_(live) & Delivery.first_sent_at.is_(None)
+    )
     moved = outgoing.move(out_of_reach, (DeliveryState.PENDING,), DeliveryState.BLOCKED)
     if not moved:
         return 0

@@ -328,8 +328,8 @@ def resume(gateway_id: str) -> None:
         gateway.paused_at = gateway.paused_reason = None
         session.execute(
             update(Delivery)
-            .where(Delivery.gateway_id == gateway_id, Delivery.state == DeliveryState.PENDING)
-            # The refused tries were not the document's fault.
+            # The refused tries were not the document's fault. What was never tried waits by its own setting, if it waits.
+            .where(Delivery.gateway_id == gateway_id, Delivery.state == DeliveryState.PENDING, Delivery.tries > 0)
             .values(next_at=utcnow(), tries=0)
         )
     bell.ring("deliver")

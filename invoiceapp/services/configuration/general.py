@@ -14,17 +14,15 @@ from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import InvalidInput
 
 from . import adaptors, changes, environments, preflight, rules, versions
-from .settings import Place, applied, declared, from_form, stored_in
+from .settings import OF_THE_ADAPTOR, Place, applied, declared, from_form, stored_in
 
 GROUP = "general"
-#: The settings of the group that decide what leaves and when; the others shape the documents (common settings).
-_NAMES = ("documentTypes", "alreadyMailed", "alreadyEinvoiced", "holdMinutes", "approveFirst")
 _LONGEST_DESCRIPTION = 2000
 
 
 def fields() -> tuple[Field, ...]:
     """The settings of the page, in order."""
-    return tuple(field for field in declared(GROUP, common=True) if field.name in _NAMES)
+    return tuple(field for field in declared(GROUP, common=True) if field.name in OF_THE_ADAPTOR)
 
 
 def values(adaptor: Adaptor) -> dict[str, Any]:
@@ -38,7 +36,7 @@ def values(adaptor: Adaptor) -> dict[str, Any]:
         "default_gateway": adaptor.default_gateway_id or "",
         "new_customers": adaptor.new_customers.value,
         "start_date": adaptor.start_date.isoformat() if adaptor.start_date else "",
-        **{f"{GROUP}.{name}": stored.get(name) for name in _NAMES},
+        **{f"{GROUP}.{name}": stored.get(name) for name in OF_THE_ADAPTOR},
     }
 
 
@@ -88,7 +86,7 @@ def _new_customers(text: str) -> NewCustomers:
 
 
 def _settings(raw: Mapping[str, str]) -> dict[Place, Any]:
-    names = {f"{GROUP}.{name}" for name in _NAMES}
+    names = {f"{GROUP}.{name}" for name in OF_THE_ADAPTOR}
     return from_form((GROUP,), {name: text for name, text in raw.items() if name in names}, common=True)
 
 
@@ -169,5 +167,5 @@ def _apply(adaptor: Adaptor, wanted: _Wanted) -> None:
 def _released(adaptor_id: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> int:
     """Try blocked documents again where what has changed may have been their cause."""
     goes_live = after["environment"] != before["environment"] == Environment.TEST
-    has_other_settings = any(after[f"{GROUP}.{name}"] != before[f"{GROUP}.{name}"] for name in _NAMES)
+    has_other_settings = any(after[f"{GROUP}.{name}"] != before[f"{GROUP}.{name}"] for name in OF_THE_ADAPTOR)
     return rules.release_all_blocked(adaptor_id) if goes_live or has_other_settings else 0

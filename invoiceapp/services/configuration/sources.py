@@ -50,6 +50,17 @@ class CompanyChanged(Conflict):
         self.organization = new
 
 
+def require_company(source: Source, known: Mapping[str, Any] | None) -> None:
+    """Nothing is read from another company than the adaptor is connected to. Raises ``CompanyChanged``, ``SourceError``.
+
+    A token can be replaced where no page asks, as by a configuration file.
+    """
+    if known and known.get("id"):
+        found = source.check()
+        if found.id != known["id"]:
+            raise CompanyChanged(str(known.get("name")), found)
+
+
 class SourceFailed(ServiceError):
     """The source could not be read; the source's own error as pages show it."""
 

@@ -91,6 +91,10 @@ _NO_DOWNLOAD = Text(
 )
 
 
+class Forbidden(CredentialsRefused):
+    """The token is right, and Billy keeps this from it: a right or a subscription that the company does not have."""
+
+
 class RequestUnknown(SourceChanged):
     """Billy knows no such path, or will not have its parameters (HTTP 400 or 404)."""
 
@@ -314,8 +318,8 @@ class BillyClient:
         detail = f"GET {path}: HTTP {status} {' '.join(said.split())[:300]}".rstrip()
         if status == 401:
             return CredentialsRefused(_TOKEN_REFUSED, detail)
-        if status == 403:
-            return CredentialsRefused(_FORBIDDEN, detail)
+        if status in (402, 403):
+            return Forbidden(_FORBIDDEN, detail)
         if status == 404 and code == "RECORD_NOT_FOUND":
             return NotFound(_NOT_FOUND, detail)
         if status in (400, 404):

@@ -27,7 +27,7 @@ from invoiceapp.sources.base import (
     VatUse,
 )
 
-from .client import BASE_URL, BillyClient, Page, Record, RequestUnknown
+from .client import BASE_URL, BillyClient, Forbidden, Page, Record, RequestUnknown
 from .mapping import convert as convert_bundle
 from .records import VOLATILE, broken, identity, is_approved, organization, source_customer, source_document, text
 from .sending import einvoiced, emailed
@@ -207,13 +207,13 @@ class BillySource(Source):
         return self._client.get_one(_path("invoices", document_id), "invoice")
 
     def _logs(self, document_id: str) -> list[Record]:
-        """Billy's log of its own e-invoices; none where this Billy does not have it."""
+        """Billy's log of its own e-invoices; none where this Billy does not have it, or the company has no right to it."""
         # The record that was just read names the company, too.
         known = text(self._fresh[1], "organizationId") if self._fresh and self._fresh[0] == document_id else None
         filters = {"invoiceId": document_id, "organizationId": known or identity(self._organization)}
         try:
             listed = list(self._client.list_all("/invoiceLogs", "invoiceLogs", filters))
-        except (RequestUnknown, NotFound):
+        except (RequestUnknown, NotFound, Forbidden):
             return []
         # Billy ignores filters that it does not know.
         return [log for log in listed if log.get("invoiceId") in (None, document_id)]

@@ -88,15 +88,16 @@ def test_pausing_keeps_the_first_reason(gateway):
     assert gateway.is_paused and gateway.paused_reason["da"] == "første"
 
 
-def test_resuming_makes_everything_due_that_waits(gateway, ready):
-    row = ready(next_at=utcnow() + timedelta(hours=5))
+def test_resuming_makes_everything_due_that_was_tried_and_ends_no_hold(gateway, ready):
+    row = ready(next_at=utcnow() + timedelta(hours=5), tries=3)
+    held = ready("3", next_at=utcnow() + timedelta(hours=5))
     sent = ready("2", S.DELIVERED, next_at=None)
     gateway.paused_at = utcnow()
     db.session.commit()
-    assert gateways.waiting([gateway.id]) == {gateway.id: 1}
+    assert gateways.waiting([gateway.id]) == {gateway.id: 2}
     gateways.resume(gateway.id)
     assert not gateway.is_paused and gateway.paused_reason is None
-    assert row.next_at <= utcnow() and sent.next_at is None
+    assert row.next_at <= utcnow() < held.next_at and sent.next_at is None
 
 
 def test_gateways_of_one_subscription_by_name(subscription, adaptor):

@@ -12,7 +12,7 @@ from invoiceapp.domain.findings import Text
 from invoiceapp.models import Adaptor, Customer, Document, Run, RunState, db, utcnow
 from invoiceapp.services import bell
 from invoiceapp.services.configuration import customer_reading
-from invoiceapp.services.export import runs
+from invoiceapp.services.export import run_reading, runs
 from invoiceapp.sources.base import DocumentQuery, NotFound, SourceChanged, SourceUnavailable
 from invoiceapp.sources.billy import client as billy_client
 from invoiceapp.sources.billy.source import BillySource
@@ -68,7 +68,7 @@ def test_a_broken_customer_is_reported_but_not_tried_again_as_a_document(connect
 
 def test_a_record_without_id_cannot_be_tried_again():
     broken = SourceChanged(Text("x", "x"))
-    assert runs._ids_of([("?", broken), ("a", broken), ("a", broken), ("b", NotFound(Text("x", "x")))]) == ["a"]
+    assert run_reading._ids_of([("?", broken), ("a", broken), ("a", broken), ("b", NotFound(Text("x", "x")))]) == ["a"]
 
 
 def test_a_run_of_chosen_documents_leaves_what_waits_alone(connected, billy):
@@ -100,7 +100,7 @@ def test_a_record_that_makes_the_source_fail_stops_neither_the_run_nor_the_other
 
 
 def test_no_more_than_some_hundred_records_wait(connected, billy, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_RETRIES", 2)
+    monkeypatch.setattr(run_reading, "MOST_RETRIES", 2)
     for one in approved(billy)[:3]:
         one["currencyId"] = "kr."
     assert run_now(connected).skipped == 3 and len(waiting(connected)) == 2
@@ -135,9 +135,9 @@ def test_no_transaction_is_open_while_a_run_is_rung_for(adaptor, monkeypatch):
 
 def test_the_lease_is_renewed_while_customers_and_slow_documents_are_read(connected, monkeypatch):
     monkeypatch.setattr(customer_reading, "_CHUNK", 5)
-    monkeypatch.setattr(runs, "_RENEWAL", timedelta(0))
-    monkeypatch.setattr(runs, "_CHUNK", 1000)
-    real, renewed = runs._renew, []
+    monkeypatch.setattr(run_reading, "_RENEWAL", timedelta(0))
+    monkeypatch.setattr(run_reading, "_CHUNK", 1000)
+    real, renewed = run_reading._renew, []
 
     def renew(work: Any) -> None:
         db.session.get_one(Run, work.run_id).lease_until = utcnow() + timedelta(seconds=1)
@@ -146,7 +146,7 @@ def test_the_lease_is_renewed_while_customers_and_slow_documents_are_read(connec
         renewed.append(db.session.get_one(Run, work.run_id, populate_existing=True).lease_until)
         db.session.commit()
 
-    monkeypatch.setattr(runs, "_renew", renew)
+    monkeypatch.setattr(run_reading, "_renew", renew)
     run = run_now(connected)
     assert run.state is RunState.FINISHED and len(renewed) > run.read
     assert min(renewed) > utcnow() + runs.LEASE - timedelta(minutes=1)

@@ -12,7 +12,7 @@ from invoiceapp.models import Adaptor, Customer, Delivery, Document, Event, Expo
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration import rules
 from invoiceapp.services.errors import Conflict, ServiceError
-from invoiceapp.services.export import conversion, documents, run_queries, runs
+from invoiceapp.services.export import conversion, documents, run_queries, run_reading, runs
 from invoiceapp.sources.base import DocumentQuery
 
 pytestmark = pytest.mark.server
@@ -152,7 +152,7 @@ def test_a_failing_source_ends_the_run_with_words_and_the_next_one_succeeds(acti
 
 def test_a_source_that_fails_in_the_middle_keeps_what_was_read(activated, billy, monkeypatch):
     monkeypatch.setattr("invoiceapp.sources.billy.source.BillySource.PAGE_SIZE", 25)
-    real = runs._keep
+    real = run_reading._keep
     chunks = []
 
     def keep(*arguments: Any) -> Any:
@@ -161,8 +161,8 @@ def test_a_source_that_fails_in_the_middle_keeps_what_was_read(activated, billy,
         billy.api.faults.down = True
         return left_out
 
-    monkeypatch.setattr(runs, "_CHUNK", 20)
-    monkeypatch.setattr(runs, "_keep", keep)
+    monkeypatch.setattr(run_reading, "_CHUNK", 20)
+    monkeypatch.setattr(run_reading, "_keep", keep)
     failed = run_now(activated)
     assert failed.state is RunState.FAILED and 0 < kept() < approved(billy) and failed.read == kept()
     monkeypatch.undo()
@@ -191,7 +191,7 @@ def test_a_token_that_cannot_be_read_ends_the_run_with_words(activated):
 
 def test_records_that_come_twice_across_pages_are_kept_once(activated, billy, monkeypatch):
     monkeypatch.setattr("invoiceapp.sources.billy.source.BillySource.PAGE_SIZE", 10)
-    monkeypatch.setattr(runs, "_CHUNK", 7)
+    monkeypatch.setattr(run_reading, "_CHUNK", 7)
     billy.api.faults.duplicates = True
     run = run_now(activated)
     assert run.state is RunState.FINISHED and run.read == run.queued == kept()
@@ -210,8 +210,8 @@ def test_one_broken_record_is_reported_and_spoils_nothing(activated, billy):
 
 
 def test_a_run_whose_worker_died_is_finished_by_the_next_one(activated, billy, monkeypatch):
-    monkeypatch.setattr(runs, "_CHUNK", 20)
-    real = runs._keep
+    monkeypatch.setattr(run_reading, "_CHUNK", 20)
+    real = run_reading._keep
 
     class Died(BaseException):
         """No handler of ours sees a killed process."""
@@ -226,7 +226,7 @@ def test_a_run_whose_worker_died_is_finished_by_the_next_one(activated, billy, m
 
     run_id = runs.start(activated.id, trigger="manual").id
     with monkeypatch.context() as patched, pytest.raises(Died):
-        patched.setattr(runs, "_keep", die)
+        patched.setattr(run_reading, "_keep", die)
         runs.execute(run_id)
     run = db.session.get_one(Run, run_id, populate_existing=True)
     assert run.state is RunState.RUNNING and run.read == 20
@@ -242,14 +242,14 @@ def test_a_run_whose_worker_died_is_finished_by_the_next_one(activated, billy, m
 
 def test_a_worker_that_was_taken_over_writes_nothing_more(activated, monkeypatch):
     run_id = runs.start(activated.id, trigger="manual").id
-    real = runs._keep
+    real = run_reading._keep
 
     def taken_over(*arguments: Any) -> Any:
         db.session.get_one(Run, run_id).lease_token = "somebody else"
         db.session.commit()
         return real(*arguments)
 
-    monkeypatch.setattr(runs, "_keep", taken_over)
+    monkeypatch.setattr(run_reading, "_keep", taken_over)
     runs.execute(run_id)
     run = db.session.get_one(Run, run_id, populate_existing=True)
     assert run.state is RunState.RUNNING and run.read == 0 and kept() == 0
@@ -372,7 +372,7 @@ def test_a_fault_in_what_follows_leaves_the_run_finished(activated, monkeypatch)
 
 
 def test_a_manual_run_says_what_the_settings_leave_out(activated, billy, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_NAMED", 2)
+    monkeypatch.setattr(run_reading, "MOST_NAMED", 2)
     activated.settings = {**activated.settings, "general": {"documentTypes": "credit-notes"}}
     db.session.commit()
     invoices = sum(
