@@ -11,8 +11,9 @@ from .findings import Text
 
 #: What a template may use. ``key8`` is the start of the key that never changes between attempts.
 TOKENS = ("type", "number", "date", "customer", "customer-number", "order", "key8")
-#: Characters of a template, and of a name without its extension: literals, one whole number and one key always fit.
-LONGEST, LONGEST_NAME = 110, 150
+#: Characters of a template, of a value in a name, and of a name without its extension: literals, one value and one key
+#: always fit.
+LONGEST, LONGEST_VALUE, LONGEST_NAME = 110, 40, 150
 _TOKEN = re.compile(r"\{([^{}]*)\}")
 _SPELLED = {
     ord(letter): spelled for letter, spelled in zip("æøåÆØÅ", ("ae", "oe", "aa", "AE", "OE", "AA"), strict=True)
@@ -67,14 +68,18 @@ def check(template: str) -> str:
 def fill(template: str, values: Mapping[str, str]) -> str:
     """The file's name without its extension. Tokens without a value leave nothing behind.
 
-    What tells two documents apart, number and key, is never cut; the rest is, where the name would be too long.
+    What tells two documents apart is never lost: where the name cannot carry the number as it is, because of other
+    characters or of its length, the key stands at the end. Other values are cut where the name would be too long.
     """
-    known = {token: _plain(values.get(token, ""))[:40] for token in TOKENS}
+    known = {token: _plain(values.get(token, ""))[:LONGEST_VALUE] for token in TOKENS}
+    if "{key8}" not in template and known["number"] != values.get("number"):
+        # Shorter, because the key has to fit too.
+        template, known["number"] = f"{template}-{{key8}}", known["number"][:30]
     for token in _TOKEN.findall(template):
         if not known.get(token):
             # With the separator before it, or after it where it stands first.
             template = re.sub(rf"^\{{{re.escape(token)}\}}[._-]?|[._-]?\{{{re.escape(token)}\}}", "", template)
-    for width in (40, 20, 10, 5):
+    for width in (LONGEST_VALUE, 20, 10, 5):
         shown = {token: value if token in ("number", "key8") else value[:width] for token, value in known.items()}
         name = _replaced(template, shown)
         if len(name) <= LONGEST_NAME:
@@ -94,7 +99,7 @@ class FileName:
     template: str | None = None
     """What the customer's settings say; None leaves it to the gateway"""
     values: Mapping[str, str] = field(default_factory=dict)
-    """By token, without ``key8``"""
+    """By token as the documents say them, without ``key8``"""
 
     def stem(self, otherwise: str, key: str) -> str:
         """The name without extension, by the customer's template, else by ``otherwise``."""

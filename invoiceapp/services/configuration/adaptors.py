@@ -117,7 +117,7 @@ def activate(
     """
     if source_kind not in registry():
         raise InvalidInput({"kind": Text("Vælg et system på listen.", "Choose a system from the list.")})
-    name = name.strip() or registry()[source_kind].label.da
+    name = name.strip()
     with transaction() as session:
         hold_names(subscription_id)
         adaptor = Adaptor(

@@ -49,7 +49,9 @@ def test_a_second_click_leads_to_the_adaptor_that_the_first_one_made(signed_in: 
 
 
 def test_several_adaptors_of_one_kind_get_names_of_their_own(signed_in: FlaskClient, submit: Any) -> None:
-    submit(signed_in, "/adaptors/activate/billy", {**ACTIVATION, "name": ""})
+    refused = submit(signed_in, "/adaptors/activate/billy", {**ACTIVATION, "name": " "})
+    assert refused.status_code == 422 and not every()
+    submit(signed_in, "/adaptors/activate/billy", {**ACTIVATION, "name": "Billy"})
     assert 'value="Billy 2"' in signed_in.get("/adaptors/activate/billy").text
     submit(signed_in, "/adaptors/activate/billy", {**ACTIVATION, "name": "Billy 2"})
     assert [row.name for row in every()] == ["Billy", "Billy 2"]

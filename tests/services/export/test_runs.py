@@ -382,3 +382,10 @@ def test_a_manual_run_says_what_the_settings_leave_out(activated, billy, monkeyp
     assert run.skipped == invoices and len(run.problems) == 3 and run.problems[0]["document"]
     assert str(invoices - 2) in run.problems[-1]["en"]
     assert run_now(activated).problems == [], "a run of everything new counts them, and names none"
+
+
+def test_another_companys_books_are_never_read_under_this_adaptor(activated):
+    activated.organization = {**activated.organization, "id": "another", "name": "En anden ApS"}
+    db.session.commit()
+    run = run_now(activated)
+    assert run.state is RunState.FAILED and "En anden ApS" in run.error["da"] and kept() == 0
