@@ -204,7 +204,7 @@ def all_at_once(client: FlaskClient, token: str, adaptor: Adaptor, gateway: Gate
     status = client.post(f"/customers/{adaptor.id}/activate", data=data).status_code
     asked = time.perf_counter() - started
     db.session.rollback()
-    job_id = db.session.query(Job.id).filter_by(kind="activate").scalar()
+    job_id = db.session.query(Job.id).filter_by(kind="bulk").scalar()
     db.session.rollback()
     if status != 303 or job_id is None:
         raise SystemExit(f"the job was not started: {status}")

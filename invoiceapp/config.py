@@ -8,7 +8,7 @@ import secrets
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -42,6 +42,10 @@ class Config:
     """Whether documents stay where a format's official rule pack is not installed"""
     demo: bool
     testing: bool = False
+    secrets_dir: Path = Path("/run/secrets")
+    """Where a configuration file may point to secrets"""
+    own_files: frozenset[Path] = field(default=frozenset(), compare=False)
+    """Files that these settings were read from: no configuration file may point to them"""
 
 
 class _Reader:
@@ -49,10 +53,13 @@ class _Reader:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
+        self.files: set[Path] = set()
+        """Those that were read"""
 
     def text(self, name: str, default: str | None = None) -> str | None:
         path = self._environment.get(f"{name}_FILE")
         if path:
+            self.files.add(Path(path).resolve())
             try:
                 return Path(path).read_text(encoding="utf-8").strip()
             except OSError as error:
@@ -64,6 +71,11 @@ class _Reader:
         if value not in ("", "0", "1", "true", "false", "yes", "no"):
             raise ConfigurationError(f"{name}: write 1 or 0, not {value!r}")
         return value in ("1", "true", "yes") if value else default
+
+    def kept(self, instance_dir: Path, name: str) -> str:
+        folder = instance_dir / "secrets"
+        self.files.add(folder / name)
+        return kept_secret(folder, name)
 
     def integer(self, name: str, default: int) -> int:
         value = self._environment.get(name)
@@ -99,7 +111,7 @@ def kept_secret(folder: Path, name: str) -> str:
 def _secret(reader: _Reader, name: str, production: bool, instance_dir: Path) -> str:
     value = reader.text(name)
     if value is None and not production:
-        return kept_secret(instance_dir / "secrets", name.lower())
+        return reader.kept(instance_dir, name.lower())
     if value is None or len(value) < SHORTEST_SECRET or len(set(value)) < 10:
         raise ConfigurationError(
             f"{name}: production needs a random value of at least {SHORTEST_SECRET} characters, "
@@ -117,7 +129,7 @@ def _encryption_keys(reader: _Reader, production: bool, instance_dir: Path) -> t
             "ENCRYPTION_KEYS: production needs at least one key as id:base64, "
             "for example from: python -c \"import base64,os; print('k1:'+base64.b64encode(os.urandom(32)).decode())\""
         )
-    return ("local:" + kept_secret(instance_dir / "secrets", "encryption_key"),)
+    return ("local:" + reader.kept(instance_dir, "encryption_key"),)
 
 
 def _base_url(reader: _Reader, production: bool) -> str:
@@ -170,6 +182,9 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
         proxies=reader.integer("TRUSTED_PROXIES", 0),
         require_official_rules=reader.flag("REQUIRE_OFFICIAL_RULES", False),
         demo=reader.flag("DEMO", not production),
+        secrets_dir=Path(reader.text("SECRETS_DIR") or "/run/secrets").resolve(),
+        # Last, when everything has been read.
+        own_files=frozenset(reader.files),
     )
 
 

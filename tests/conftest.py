@@ -100,6 +100,7 @@ def config(tmp_path: Path, database_url: str) -> Config:
         require_official_rules=False,
         demo=False,
         testing=True,
+        secrets_dir=tmp_path / "secrets",
     )
 
 

@@ -22,7 +22,7 @@ GUIDE = Path(__file__).parents[1] / "docs" / "configuration-as-code.md"
 FILE = """version: 1
 subscription: Eksempel ApS
 gateways:
-  - {name: SFTP, kind: sftp, config: {host: sftp.example, username: u}, secrets: {password: {env: PW}}}
+  - {name: SFTP, kind: sftp, config: {host: sftp.example, username: u}, secrets: {password: {env: INVOICEAPP_SECRET_PW}}}
 adaptors:
   - name: Billy
     source: {kind: billy}
@@ -47,7 +47,7 @@ def runner_of(app: Flask) -> Run:
 
 @pytest.fixture
 def run(app: Flask, subscription: Subscription, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("PW", "hemmelig")
+    monkeypatch.setenv("INVOICEAPP_SECRET_PW", "hemmelig")
     return runner_of(app)
 
 
@@ -103,13 +103,13 @@ def test_a_difference_as_json(run, file):
 
 def test_a_secret_that_differs_is_told_without_its_value(run, file, monkeypatch):
     run("apply", file)
-    monkeypatch.setenv("PW", "noget andet")
+    monkeypatch.setenv("INVOICEAPP_SECRET_PW", "noget andet")
     differs = run("diff", file)
     assert (differs.exit_code, differs.stdout) == (1, "gateway SFTP: secrets.password: differs\n")
-    monkeypatch.delenv("PW")
+    monkeypatch.delenv("INVOICEAPP_SECRET_PW")
     kept = run("diff", file)
     assert (kept.exit_code, kept.stdout) == (0, "")
-    assert "PW is not set. The stored secret is kept." in kept.stderr
+    assert "INVOICEAPP_SECRET_PW is not set. The stored secret is kept." in kept.stderr
 
 
 def test_the_file_may_come_from_standard_input(run, file):
@@ -191,7 +191,8 @@ def test_a_database_without_tables_is_told_in_a_line(config: Config, file: Path)
 
 def test_the_example_in_the_guide_can_be_applied(run, monkeypatch, tmp_path):
     (example,) = re.findall(r"```yaml\n(version: .*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    password = tmp_path / "sftp"
+    password = tmp_path / "secrets" / "sftp"
+    password.parent.mkdir()
     password.write_text("hemmelig\n")
     for name in re.findall(r"env: \"?(\w+)", example):
         monkeypatch.setenv(name, "x")

@@ -143,3 +143,20 @@ def test_the_valkey_socket_is_short_enough_for_the_system(tmp_path):
     long = tmp_path / ("x" * 120)
     assert len(str(valkey_socket(long))) < 104
     assert valkey_socket(long) == valkey_socket(long) != valkey_socket(long / "y")
+
+
+def test_the_files_that_settings_come_from_are_known(production, tmp_path):
+    (tmp_path / "value").write_text(SECRET)
+    (tmp_path / "link").symlink_to(tmp_path / "value")
+    assert load(production | {"SECRET_KEY_FILE": str(tmp_path / "link")}).own_files == {tmp_path / "value"}
+    assert load(production).own_files == frozenset()
+
+
+def test_secrets_that_were_made_here_are_files_of_our_own(local, tmp_path):
+    folder = tmp_path / "instance" / "secrets"
+    assert load(local).own_files == {folder / "secret_key", folder / "password_salt", folder / "encryption_key"}
+
+
+def test_secrets_of_configuration_files_lie_where_the_operator_says(local, tmp_path):
+    assert load(local).secrets_dir == Path("/run/secrets")
+    assert load(local | {"SECRETS_DIR": str(tmp_path / "x" / ".." / "y")}).secrets_dir == tmp_path / "y"

@@ -9,14 +9,16 @@ from flask.typing import ResponseReturnValue
 from flask_security import auth_required
 
 from invoiceapp.languages import say
-from invoiceapp.models import Adaptor, Customer, Document, Run
+from invoiceapp.models import Adaptor, Customer, Document, Job, Run, SettingsChange
 from invoiceapp.services.configuration.environments import require_kept
-from invoiceapp.services.people.access import adaptors, may_configure, require_configure, scoped
+from invoiceapp.services.people.access import NotYours, adaptors, may_configure, require_configure, scoped
 
 #: Settings screens that are about no adaptor.
 _SHARED = frozenset({"gateways", "rulepacks"})
 #: Rows that addresses name, and that belong to an adaptor.
-_NAMED_BY: dict[str, type[Any]] = {"customer_id": Customer, "document_id": Document, "run_id": Run}
+_NAMED_BY: dict[str, type[Any]] = {
+    "customer_id": Customer, "document_id": Document, "run_id": Run, "change_id": SettingsChange, "job_id": Job,
+}  # fmt: skip
 
 
 def protect(blueprint: Blueprint) -> None:
@@ -42,16 +44,17 @@ def _check_access() -> ResponseReturnValue | None:
 def named_adaptor() -> Adaptor | None:
     """The adaptor that the address names: itself (``/<adaptor_id>/``, ``?adaptor=``), or by a row of it.
 
-    May be a deleted one. Raises ``NotYours``.
+    May be a deleted one. Raises ``NotYours``, also where the address names two: what is asked of one must not be
+    done to a row of the other.
     """
     path = request.view_args or {}
-    named = path.get("adaptor_id") or request.args.get("adaptor")
-    if named:
-        return scoped(Adaptor, named)
-    for name, model in _NAMED_BY.items():
-        if name in path:
-            return scoped(Adaptor, scoped(model, path[name]).adaptor_id)
-    return None
+    named = [scoped(model, path[name]).adaptor_id for name, model in _NAMED_BY.items() if name in path]
+    named += filter(None, (path.get("adaptor_id"), request.args.get("adaptor")))
+    if not named:
+        return None
+    if len(set(named)) > 1:
+        raise NotYours
+    return scoped(Adaptor, named[0])
 
 
 def chosen_adaptor() -> Adaptor | None:

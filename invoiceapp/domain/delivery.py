@@ -49,6 +49,9 @@ _MOVES: dict[tuple[DeliveryState, DeliveryState], frozenset[Mover]] = {
     (S.PENDING, S.LEASED): frozenset({Mover.DISPATCHER}),
     # A test adaptor whose gateway has become a live one. Nothing has left yet.
     (S.PENDING, S.BLOCKED): frozenset({Mover.DISPATCHER, Mover.PERSON}),
+    # Its customer was deactivated, or it is older than the first date that is exported. Nothing has left yet. Not a person's
+    # move: who sends again (``services/export/actions.py``) replaces only what is over.
+    (S.PENDING, S.SUPERSEDED): frozenset({Mover.DISPATCHER}),
     (S.LEASED, S.PENDING): frozenset({Mover.REAPER, Mover.HOLDER}),
     (S.LEASED, S.SENDING): frozenset({Mover.HOLDER}),
     (S.LEASED, S.FAILED): frozenset({Mover.HOLDER}),

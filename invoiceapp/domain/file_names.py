@@ -72,7 +72,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     characters or of its length, the key stands at the end. Other values are cut where the name would be too long.
     """
     known = {token: _plain(values.get(token, ""))[:LONGEST_VALUE] for token in TOKENS}
-    if "{key8}" not in template and known["number"] != values.get("number"):
+    if "{key8}" not in template and (not known["number"] or known["number"] != values["number"]):
         # Shorter, because the key has to fit too.
         template, known["number"] = f"{template}-{{key8}}", known["number"][:30]
     for token in _TOKEN.findall(template):

@@ -3,6 +3,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a spreadsheet of one country wants its file."""
+
+    delimiter: str
+    decimal: str
+    line_end: str
+    date_form: str
+    start: str = ""
+    is_danish: bool = False
+
+
+DIALECTS = {
+    "international": Dialect(",", ".", "\n", "%Y-%m-%d"),
+    # A Danish Excel takes UTF-8 only by its mark, and a comma for the decimals.
+    "danish-excel": Dialect(";", ",", "\r\n", "%d-%m-%Y", start="\ufeff", is_danish=True),
+}
 
 #: What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), also in full width.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")

@@ -9,8 +9,7 @@ from invoiceapp.services.export import conversion, delivery, runs
 
 #: Long pieces of work by kind; each handler does one slice.
 HANDLERS: dict[str, background.Handler] = {
-    bulk.ACTIVATE: bulk.run_activation,
-    bulk.DEACTIVATE: bulk.run_deactivation,
+    bulk.KIND: bulk.run,
     preflight.KIND: preflight.run,
 }
 

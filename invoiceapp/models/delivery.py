@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState
 
+from .adaptor import Environment
 from .base import Base, Identified
 from .types import Json, UtcDateTime, enum_column, utcnow
 
@@ -39,6 +40,8 @@ class Delivery(Identified, Base):
     gateway_id: Mapped[str] = mapped_column(ForeignKey("gateway.id"))
     rendition_id: Mapped[str | None] = mapped_column(ForeignKey("rendition.id"))
     run_id: Mapped[str | None] = mapped_column(ForeignKey("run.id"), index=True)
+    environment: Mapped[Environment] = mapped_column(enum_column(Environment), default=Environment.LIVE)
+    """The gateway's when it was made, or sent: what went to a test gateway has reached nobody. Once sent live, it stays live"""
     format: Mapped[str] = mapped_column(String(40))
     transport: Mapped[str] = mapped_column(String(40))
     state: Mapped[DeliveryState] = mapped_column(_STATE)

@@ -104,6 +104,9 @@ def upgrade():
         batch_op.create_index('ix_customer_readiness', ['adaptor_id', 'readiness', 'name', 'id'], unique=False)
         batch_op.create_index('ix_customer_volume', ['adaptor_id', 'recent_documents', 'id'], unique=False)
 
+    with op.batch_alter_table('delivery', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('environment', sa.Enum('test', 'live', name='environment', native_enum=False, length=20), nullable=False, server_default=sa.text("'live'")))
+
     with op.batch_alter_table('document', schema=None) as batch_op:
         batch_op.add_column(sa.Column('send_anyway', sa.Boolean(), nullable=False, server_default=sa.false()))
 
@@ -134,6 +137,9 @@ def downgrade():
 
     with op.batch_alter_table('document', schema=None) as batch_op:
         batch_op.drop_column('send_anyway')
+
+    with op.batch_alter_table('delivery', schema=None) as batch_op:
+        batch_op.drop_column('environment')
 
     with op.batch_alter_table('customer', schema=None) as batch_op:
         batch_op.drop_index('ix_customer_volume')

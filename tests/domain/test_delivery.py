@@ -28,6 +28,7 @@ blocked          superseded       converter
 pending          leased           dispatcher
 pending          blocked          dispatcher person
 pending          cancelled        person
+pending          superseded       dispatcher
 leased           pending          reaper holder
 leased           sending          holder
 leased           failed           holder

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from invoiceapp.domain.file_names import (
@@ -18,7 +18,7 @@ from invoiceapp.domain.file_names import (
 )
 
 VALUES = {
-    "type": "invoice", "number": "2026/17", "date": "2026-11-02", "customer": "Ærø Kommune", "customer-number": "C 7",
+    "type": "invoice", "number": "2026-17", "date": "2026-11-02", "customer": "Ærø Kommune", "customer-number": "C 7",
     "order": "4500123456", "key8": "mfrggzdf",
 }  # fmt: skip
 
@@ -100,6 +100,39 @@ def templates(draw: st.DrawFn) -> str:
     text = "".join(draw(literals) + f"{{{token}}}" for token in tokens) + draw(literals)
     text = text.lstrip(".")
     return text if len(text) <= LONGEST else "{number}"
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        ("12-3", "12-3"),
+        ("12/3", "12-3-mfrggzdf"),
+        ("12-3.", "12-3-mfrggzdf"),
+        ("Æ7", "AE7-mfrggzdf"),
+        ("A" * 40, "A" * 40),
+        ("A" * 41, "A" * 30 + "-mfrggzdf"),
+        ("№", "mfrggzdf"),
+        ("", "mfrggzdf"),
+    ],
+)
+def test_a_number_that_the_name_cannot_carry_is_told_apart_by_the_key(number, name):
+    assert fill("{number}", {"number": number, "key8": "mfrggzdf"}) == name
+    assert fill("{type}_{number}", {"type": "invoice", "number": number, "key8": "mfrggzdf"}).endswith(name)
+
+
+def test_a_template_with_the_key_gets_no_second_one():
+    assert fill("{key8}_{number}", {"number": "12/3", "key8": "mfrggzdf"}) == "mfrggzdf_12-3"
+
+
+@given(st.text(max_size=60), st.text(max_size=60), st.sampled_from(["{number}", "f-{number}", "x" * 102 + "{number}"]))
+@example("12/3", "12-3", "{number}")
+@example("A" * 41 + "1", "A" * 41 + "2", "{number}")
+@example("№", "½", "{number}")
+def test_two_numbers_of_any_characters_never_share_a_name(one, other, template):
+    assume(one != other)
+    first = fill(template, {"number": one, "key8": "aaaaaaaa"})
+    assert first != fill(template, {"number": other, "key8": "bbbbbbbb"})
+    assert first == fill(template, {"number": one, "key8": "aaaaaaaa"}) and len(first) <= LONGEST_NAME
 
 
 anything = st.fixed_dictionaries({}, optional={token: st.text(max_size=60) for token in TOKENS})

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from invoiceapp.domain.fields import FieldType
 from invoiceapp.domain.identifiers import Participant
+from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.domain.settings import GROUPS, Settings, SettingsInvalid, VatChoice, camel, fields_of, settings_from
+from invoiceapp.domain.settings.general import excludes
 from invoiceapp.domain.tax import VatCategory
 
 json_values = st.recursive(
@@ -106,3 +108,16 @@ def test_declared_fields_have_unique_names_labels_and_a_business_term(group):
 )
 def test_names_are_spelled_the_json_way(python, json):
     assert camel(python) == json
+
+
+@pytest.mark.parametrize(
+    ("value", "left_out"),
+    [
+        ("both", set()),
+        ("invoices", {DocumentType.CREDIT_NOTE}),
+        ("credit-notes", {DocumentType.INVOICE}),
+        ("something that nobody knows", set()),
+    ],
+)
+def test_document_types_that_a_setting_leaves_out(value, left_out):
+    assert {kind for kind in DocumentType if excludes(value, kind)} == left_out

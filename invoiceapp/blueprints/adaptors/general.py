@@ -66,6 +66,8 @@ def save_general(adaptor_id: str) -> ResponseReturnValue:
     flash(saved(found.released), "success")
     if found.held_back:
         flash(held_back(found.held_back), "warning")
+    if found.listed:
+        flash(listed_again(found.listed), "info")
     return redirect(url_for(".general", adaptor=adaptor_id), 303)
 
 
@@ -74,6 +76,16 @@ def held_back(count: int) -> str:
     text: str = ngettext(
         "%(num)s document that waited is stopped: its gateway is live, and the adaptor is in test.",
         "%(num)s documents that waited are stopped: their gateway is live, and the adaptor is in test.",
+        count,
+    )
+    return text
+
+
+def listed_again(count: int) -> str:
+    """Of documents that the accounting system has sent itself, and that the settings skip no longer."""
+    text: str = ngettext(
+        "%(num)s skipped document can be exported now. It is not sent by itself: choose it under Manual export.",
+        "%(num)s skipped documents can be exported now. They are not sent by themselves: choose them under Manual export.",
         count,
     )
     return text

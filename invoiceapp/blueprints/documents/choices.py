@@ -9,8 +9,8 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from invoiceapp.domain.delivery import DeliveryState, Mover, may_move
-from invoiceapp.models import Delivery, Document, Stage
-from invoiceapp.services.export import actions
+from invoiceapp.models import Delivery, Document, Environment, Stage
+from invoiceapp.services.export import actions, trials
 from invoiceapp.services.export.queries import Story
 from invoiceapp.services.export.reasons import APPROVE_FIRST
 from invoiceapp.services.people.access import NotYours, may_configure
@@ -61,6 +61,18 @@ def _send_again() -> Choice:
         asks=True,
         requires=True,
         danger=True,
+    )
+
+
+def _send_for_real() -> Choice:
+    return Choice(
+        "send-for-real",
+        _("Send for real"),
+        _(
+            "So far the document has only been sent as a test. It is read from Billy again, converted as things are set now, "
+            "and sent through the customer's live gateway."
+        ),
+        "send",
     )
 
 
@@ -124,11 +136,23 @@ def _may(delivery: Delivery | None, new: DeliveryState) -> bool:
 
 
 def _may_rebuild(story: Story) -> bool:
-    """Only what has never left: blocked, unusable, or cancelled before the first byte."""
+    """Only what has never left, but as a test: blocked, unusable, or cancelled before the first byte."""
     if story.document.stage is Stage.UNUSABLE:
         return True
-    never_sent = all(delivery.first_sent_at is None for delivery in story.deliveries)
+    never_sent = all(one.first_sent_at is None or one.environment is Environment.TEST for one in story.deliveries)
     return story.delivery is not None and never_sent and story.delivery.state in (S.BLOCKED, S.CANCELLED)
+
+
+def may_send_for_real(story: Story) -> bool:
+    """Whether it was only tested, and would leave for real now."""
+    is_at_rest = story.document.stage is Stage.CONVERTED and trials.were_only_tested(story.deliveries)
+    return is_at_rest and trials.leaves_for_real(story.document)
+
+
+def _may_send_again(story: Story) -> bool:
+    one = story.delivery
+    # Sent for real it goes with what the books and the settings say now; the test's bytes do not.
+    return _may(one, S.SUPERSEDED) and one is not None and actions.may_leave(one) and not may_send_for_real(story)
 
 
 def waits_for_approval(story: Story) -> bool:
@@ -141,16 +165,12 @@ def waits_for_approval(story: Story) -> bool:
 
 _CHOICES: tuple[tuple[Callable[[], Choice], Callable[[Story], bool]], ...] = (
     (_approve, lambda story: waits_for_approval(story) and may_configure()),
+    (_send_for_real, may_send_for_real),
     (_send_now, lambda story: story.row.held_until is not None),
     (_try_again, lambda story: story.delivery is not None and story.delivery.state is S.FAILED),
     (_mark_received, lambda story: _may(story.delivery, S.ACCEPTED)),
     (_rebuild, _may_rebuild),
-    (
-        _send_again,
-        lambda story: (
-            story.delivery is not None and _may(story.delivery, S.SUPERSEDED) and actions.may_leave(story.delivery)
-        ),
-    ),
+    (_send_again, _may_send_again),
     (_cancel, lambda story: _may(story.delivery, S.CANCELLED)),
 )
 
@@ -164,13 +184,16 @@ def offered(story: Story) -> list[Choice]:
     return [choice() for choice, is_open in _CHOICES if is_open(story)]
 
 
-_OF_DOCUMENTS = frozenset({"rebuild", "send-anyway", "approve"})
+_OF_DOCUMENTS = frozenset({"rebuild", "send-anyway", "send-for-real", "approve"})
 
 
 def _carry_out_on_document(name: str, document: Document, actor: str, note: str) -> str:
     if name == "rebuild":
         actions.rebuild(document, actor)
         return str(_("The document is fetched again and converted."))
+    if name == "send-for-real":
+        actions.send_for_real(document, actor)
+        return str(_("The document is fetched again, converted, and sent for real."))
     if name == "send-anyway":
         actions.send_anyway(document, actor, note)
         return str(_("The document is converted and sent anyway."))

@@ -22,7 +22,7 @@ from invoiceapp.services.errors import Conflict, ServiceError
 from invoiceapp.services.export import actions, archive, contents, preview, queries, reasons, standing
 from invoiceapp.services.people import access
 
-from .choices import Choice, carry_out, offered, waits_for_approval
+from .choices import Choice, carry_out, may_send_for_real, offered, waits_for_approval
 from .evidence import evidence_of, outcome
 from .forms import NoteForm
 from .timeline import is_moving, timeline
@@ -31,7 +31,7 @@ blueprint = Blueprint("documents", __name__, url_prefix="/documents")
 
 
 #: Actions as addresses name them.
-_NAMES = "any('try-again', cancel, 'mark-received', 'send-again', rebuild, 'send-now', 'send-anyway', approve)"
+_NAMES = "any('try-again', cancel, 'mark-received', 'send-again', rebuild, 'send-now', 'send-anyway', 'send-for-real', approve)"
 
 
 def _story(document_id: str) -> queries.Story:
@@ -76,6 +76,7 @@ def _live_context(story: queries.Story) -> dict[str, Any]:
         "adaptor_works": standing.is_working(adaptor),
         "out_of_reach": story.delivery is not None
         and not may_reach(adaptor.environment, story.delivery.gateway.environment),
+        "may_send_for_real": may_send_for_real(story),
         "approval_waits_for_others": waits_for_approval(story) and not access.may_configure(),
     }
 

@@ -49,15 +49,17 @@ def _causes(board: readiness.Board) -> list[dict[str, Any]]:
 
 
 def _context(adaptor: Adaptor) -> dict[str, Any]:
-    wanted, status = _filter(), readiness.status(adaptor.id)
-    board = readiness.board(adaptor.id, wanted)
+    wanted, status, reading = _filter(), readiness.status(adaptor.id), runs.active(adaptor.id)
+    is_moving = bool(status.running or reading)
+    board = readiness.board_so_far(adaptor.id) if is_moving else readiness.board(adaptor.id, wanted)
     return {
         "adaptor": adaptor,
         "wanted": wanted,
         "status": status,
         "board": board,
         "causes": _causes(board),
-        "reading": runs.active(adaptor.id),
+        "reading": reading,
+        "is_moving": is_moving,
         "is_filtered": wanted != readiness.Filter(),
         "has_customers": customers.counts(adaptor.id)["customers"] > 0,
         "has_documents": queries.counts(adaptor.id)["total"] > 0,
@@ -70,32 +72,24 @@ def _context(adaptor: Adaptor) -> dict[str, Any]:
     }
 
 
-def _is_moving(context: dict[str, Any]) -> bool:
-    return bool(context["status"].running or context["reading"])
-
-
 @blueprint.get("")
 def index() -> ResponseReturnValue:
     """The board of an adaptor; the catalogue where nothing is activated yet."""
     adaptor = chosen_adaptor()
     if adaptor is None:
         return redirect(url_for("adaptors.catalogue"))
-    context = _context(adaptor)
-    return render_page_or_fragment(
-        "readiness/page.html", "readiness/_board.html", is_moving=_is_moving(context), **context
-    )
+    return render_page_or_fragment("readiness/page.html", "readiness/_board.html", **_context(adaptor))
 
 
 @blueprint.get("/live")
 def live() -> Response:
-    """The same board, for the poll while a check is going on."""
+    """How far a check is, for the poll; the whole board when it has ended."""
     adaptor = chosen_adaptor()
     if adaptor is None:
         abort(404)
     context = _context(adaptor)
-    is_moving = _is_moving(context)
-    content = render_template("readiness/_board.html", is_moving=is_moving, **context)
-    return hx_response(content, 200 if is_moving else STOP_POLLING)
+    content = render_template("readiness/_board.html", **context)
+    return hx_response(content, 200 if context["is_moving"] else STOP_POLLING)
 
 
 @blueprint.post("/<adaptor_id>/check")

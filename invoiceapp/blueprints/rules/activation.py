@@ -56,6 +56,18 @@ def waiting_words(count: int) -> str:
     )
 
 
+def stopped_words(count: int) -> str:
+    """Of documents that waited to be sent to customers that were deactivated."""
+    return str(
+        ngettext(
+            "%(num)s document that waited was not sent. Activate the customer and choose it under Manual export to send it.",
+            "%(num)s documents that waited were not sent. Activate the customers and choose them under Manual export to send "
+            "them.",
+            count,
+        )
+    )
+
+
 def _selection(adaptor: Adaptor) -> Selection:
     """Customers that were ticked, or all that match the filter that the form repeats. Raises ``ServiceError``."""
     if not request.form.get("everything"):
@@ -107,6 +119,8 @@ def words_of(outcome: Outcome, kind: str) -> list[str]:
         already = ngettext("%(num)s was active already.", "%(num)s were active already.", outcome.already)
     if outcome.already:
         parts.append(already)
+    if outcome.stopped:
+        parts.append(stopped_words(outcome.stopped))
     if outcome.refused:
         parts.append(
             ngettext(
@@ -193,10 +207,10 @@ def _keep_off(adaptor: Adaptor, selection: Selection) -> ResponseReturnValue:
 
 def _job_context(job_id: str) -> dict[str, Any]:
     job = scoped(Job, job_id)
-    if job.kind not in bulk.KINDS:
+    if job.kind != bulk.KIND:
         abort(404)
     outcome = bulk.outcome_of(job.result)
-    words = words_of(outcome, job.kind) + ([waiting_words(outcome.waiting)] if outcome.waiting else [])
+    words = words_of(outcome, job.parameters["change"]) + ([waiting_words(outcome.waiting)] if outcome.waiting else [])
     return {
         "job": job, "adaptor": scoped(Adaptor, job.adaptor_id), "is_active": job.state in ACTIVE_JOBS, "words": words,
     }  # fmt: skip

@@ -7,14 +7,15 @@ from typing import Any
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import ngettext
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import selectinload
 
 from invoiceapp.blueprints.declared import section_title
 from invoiceapp.htmx import hx_redirect, render_page_or_fragment
 from invoiceapp.languages import say
 from invoiceapp.models import Customer, db
-from invoiceapp.services.configuration import profiles
+from invoiceapp.services.configuration import customers, profiles
+from invoiceapp.services.configuration.customers import Filter
 from invoiceapp.services.configuration.settings import SECTIONS
 from invoiceapp.services.errors import InvalidInput, ServiceError
 from invoiceapp.services.people.access import actor, may_configure, scoped
@@ -25,21 +26,23 @@ from .blueprint import blueprint
 _ROWS = 50
 
 
-def _matching(customer: Customer, text: str) -> Any:
-    query = select(Customer).where(
-        Customer.adaptor_id == customer.adaptor_id, Customer.id != customer.id, Customer.is_archived.is_(False)
-    )
-    if text:
-        columns = (Customer.name, Customer.number, Customer.registration_no, Customer.gln)
-        query = query.where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
-    return query
+def _searched() -> str:
+    """What the form looks for, as the list of customers takes it."""
+    return Filter.read({"q": request.form.get("q", "")}).text
+
+
+def _matching(customer: Customer, text: str) -> Select[Any]:
+    return customers.matching(customer.adaptor_id, Filter(text)).where(Customer.id != customer.id)
+
+
+def _ids(query: Select[Any]) -> Select[Any]:
+    return query.with_only_columns(Customer.id, maintain_column_froms=True)
 
 
 def _ticked(customer: Customer, text: str) -> list[str]:
     """Ids that were ticked, or all that match the search; one more than may be, at most."""
     if "everything" in request.form:
-        query = _matching(customer, text).with_only_columns(Customer.id).limit(profiles.MOST + 1)
-        return list(db.session.scalars(query))
+        return list(db.session.scalars(_ids(_matching(customer, text)).limit(profiles.MOST + 1)))
     return list(dict.fromkeys(request.form.getlist("ids")))[: profiles.MOST + 1]
 
 
@@ -52,12 +55,12 @@ def _offered(customer: Customer) -> list[tuple[str, str, int]]:
 
 
 def _page(customer: Customer, ticked: list[str], **context: Any) -> str:
-    text = request.form.get("q", "").strip()
+    text = _searched()
     query = _matching(customer, text).options(selectinload(Customer.rule)).order_by(Customer.name, Customer.id)
     found = list(db.session.scalars(query.limit(_ROWS)))
     kept = _matching(customer, "").where(Customer.id.in_(ticked), Customer.id.not_in([row.id for row in found]))
     shown = [*db.session.scalars(kept.options(selectinload(Customer.rule)).order_by(Customer.name)), *found]
-    count = select(func.count()).select_from(_matching(customer, text).with_only_columns(Customer.id).subquery())
+    count = select(func.count()).select_from(_ids(_matching(customer, text)).subquery())
     return render_page_or_fragment(
         "rules/copy.html", "rules/_copy.html",
         **{
@@ -76,7 +79,7 @@ def copy(customer_id: str) -> ResponseReturnValue:
         return redirect(url_for(".customer", customer_id=customer_id))
     if request.method == "GET":
         return _page(customer, [], chosen=["general", "supplier", "customer"])
-    ticked = _ticked(customer, request.form.get("q", "").strip())
+    ticked = _ticked(customer, _searched())
     sections = request.form.getlist("sections")
     try:
         if request.form.get("step") == "preview":

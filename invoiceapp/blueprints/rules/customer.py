@@ -16,12 +16,13 @@ from invoiceapp.htmx import render_page_or_fragment
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor, Customer
 from invoiceapp.services.configuration import changes, customers, rules, saving
+from invoiceapp.services.configuration.settings import RULE
 from invoiceapp.services.configuration.versions import ChangedMeanwhile
-from invoiceapp.services.errors import InvalidInput, ServiceError
+from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError
 from invoiceapp.services.export import history
 from invoiceapp.services.people.access import actor, scoped
 
-from .activation import choices, tell_of_waiting
+from .activation import choices, stopped_words, tell_of_waiting
 from .blueprint import blueprint
 from .forms import raw_settings, section, tabs
 
@@ -33,6 +34,7 @@ def _customer_page(customer: Customer, shown: Section, **context: Any) -> str:
         "rules/customer.html", "settings/_section.html", adaptor=adaptor, customer=customer, section=shown,
         tabs=tabs(customer, shown.name), action=url_for("rules.save_settings", customer_id=customer.id),
         rows=history.of_customer(customer.id), hints=customers.hints(customer),
+        activation_version=saving.activation_version(customer.rule),
         has_errors=bool(shown.errors or context["errors"]), **{**choices(adaptor), **context},
     )  # fmt: skip
 
@@ -51,17 +53,18 @@ def customer(customer_id: str) -> str:
 
 @blueprint.post("/<customer_id>/rule")
 def save_rule(customer_id: str) -> ResponseReturnValue:
-    """Activate one customer, or change its format and gateway."""
+    """Activate one customer. Format and gateway of an active one are changed in its settings."""
     row = scoped(Customer, customer_id)
     format_id, gateway_id = request.form.get("format", ""), request.form.get("gateway", "")
     try:
-        rules.activate(row.adaptor_id, [customer_id], format_id, gateway_id)
-        released = rules.release_blocked(customer_id)
+        released = saving.activate(customer_id, format_id, gateway_id, actor=actor(), shown=request.form.get("version"))
     except InvalidInput as error:
         return _customer_page(row, _section(row), format=format_id, gateway_id=gateway_id, errors=error.errors), 422
     except ServiceError as error:
         flash(say(error.text), "error")
-        return redirect(url_for(".customer", customer_id=customer_id), 303)
+        # Somebody else was first: where the format stands is where it is seen.
+        group = "format" if isinstance(error, Conflict) else None
+        return redirect(url_for(".customer", customer_id=customer_id, group=group), 303)
     flash(saved(released), "success")
     tell_of_waiting(row.adaptor_id, [customer_id])
     return redirect(url_for(".customer", customer_id=customer_id), 303)
@@ -71,8 +74,10 @@ def save_rule(customer_id: str) -> ResponseReturnValue:
 def stop(customer_id: str) -> ResponseReturnValue:
     """Deactivate one customer."""
     row = scoped(Customer, customer_id)
-    rules.deactivate(row.adaptor_id, [customer_id])
+    stopped = rules.deactivate_all(row.adaptor_id, [customer_id], actor()).stopped
     flash(_("The customer is deactivated. The settings are kept."), "success")
+    if stopped:
+        flash(stopped_words(stopped), "info")
     return redirect(url_for(".customer", customer_id=customer_id), 303)
 
 
@@ -92,7 +97,9 @@ def save_settings(customer_id: str) -> ResponseReturnValue:
         return _customer_page(row, _section(row, raw, error.errors)), 422
     except ChangedMeanwhile as error:
         stored = changes.of_rule(row.rule)
-        overtaken = marked(_section(row, raw), row.adaptor_id, customer_id, stored, raw)
+        # Where one choice was overtaken by the other, both must be seen.
+        typed = {**stored.get(RULE, {}), **raw} if plain.choices else raw
+        overtaken = marked(_section(row, typed), row.adaptor_id, customer_id, stored, typed)
         return _customer_page(row, overtaken, conflict=error.text), conflict_status()
     except ServiceError as error:
         return _customer_page(row, _section(row, raw), refused=error.text), 422

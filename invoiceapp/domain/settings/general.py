@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from invoiceapp.domain.fields import FieldType
 from invoiceapp.domain.findings import Text
+from invoiceapp.domain.invoice import DocumentType
 
 from .declaring import setting
 
@@ -15,6 +16,13 @@ _ALREADY_SENT = (
     ("warn", Text("Send det, med en advarsel på dokumentet", "Send it, with a warning on the document")),
     ("send", Text("Send det, og spørg ikke regnskabet", "Send it, and do not ask the accounting system")),
 )
+
+_ONLY = {"invoices": DocumentType.INVOICE, "credit-notes": DocumentType.CREDIT_NOTE}
+
+
+def excludes(document_types: str, kind: DocumentType) -> bool:
+    """Whether ``GeneralSettings.document_types`` leaves this type out. A value that nobody knows leaves nothing out."""
+    return _ONLY.get(document_types, kind) is not kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,30 +16,11 @@ from invoiceapp.domain.fields import Field, FieldType
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import Invoice, Line
 from invoiceapp.domain.money import fixed2, plain, total
-from invoiceapp.domain.spreadsheets import text_cell
+from invoiceapp.domain.spreadsheets import DIALECTS, Dialect, text_cell
 from invoiceapp.formats.base import Parameters
 
 Cell = str | Decimal | date | None
 
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How a spreadsheet of one country wants its file."""
-
-    delimiter: str
-    decimal: str
-    line_end: str
-    date_form: str
-    start: str = ""
-    danish: bool = False
-
-
-_BOM = "\ufeff"
-_DIALECTS = {
-    "international": Dialect(",", ".", "\n", "%Y-%m-%d"),
-    # A Danish Excel takes UTF-8 only by its mark, and a comma for the decimals.
-    "danish-excel": Dialect(";", ",", "\r\n", "%d-%m-%Y", start=_BOM, danish=True),
-}
 
 OPTIONS = (
     Field(
@@ -155,10 +136,10 @@ def _written(cell: Cell | Amount, dialect: Dialect) -> str:
 
 def write(invoice: Invoice, parameters: Parameters) -> bytes:
     """The invoice as UTF-8 CSV: a header row and a row for each line; one row where there are no lines."""
-    dialect = _DIALECTS[parameters.options["dialect"]]
+    dialect = DIALECTS[parameters.options["dialect"]]
     file = io.StringIO()
     writer = csv.writer(file, delimiter=dialect.delimiter, lineterminator=dialect.line_end)
-    writer.writerow([column.danish if dialect.danish else column.name for column in COLUMNS])
+    writer.writerow([column.danish if dialect.is_danish else column.name for column in COLUMNS])
     for line in invoice.lines or (None,):
         writer.writerow([_written(column.of(invoice, line), dialect) for column in COLUMNS])
     return (dialect.start + file.getvalue()).encode()

@@ -11,19 +11,20 @@ from typing import Any
 from sqlalchemy import Select, case, func, select, update
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Customer, ExportRule, Job, db
+from invoiceapp.models import Adaptor, Customer, Delivery, Document, ExportRule, Job, db
 from invoiceapp.services import background
 from invoiceapp.services.background import Progress
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict
 
-from . import customers, preflight, rules
+from . import changes, customers, environments, preflight, releasing, rules
 from .customers import Filter
 from .rules import Outcome
 
-#: Kinds of jobs.
+#: The kind of job: one for both directions, because only jobs of the same kind shut each other out.
+KIND = "bulk"
+#: What becomes of the customers; a job has it as its parameter ``change``.
 ACTIVATE, DEACTIVATE = "activate", "deactivate"
-KINDS = (ACTIVATE, DEACTIVATE)
 #: More customers than this are a job.
 MOST_NOW = 500
 #: Up to so many are checked again while the person waits; more are checked in the background.
@@ -49,6 +50,8 @@ class Summary:
     active: int
     needs: int
     """Of which something is missing, so that their documents would not leave"""
+    unsent: int = 0
+    """Documents that wait to be sent to them, and would not be if they were deactivated"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,9 @@ def summary(adaptor_id: str, selection: Selection) -> Summary:
         maintain_column_froms=True,
     )
     found, active, needs = db.session.execute(query).one()
-    return Summary(found, active or 0, needs or 0)
+    chosen = _chosen(adaptor_id, selection).with_only_columns(Customer.id)
+    waiting = select(func.count(Delivery.id)).where(releasing.unsent(Document.customer_id.in_(chosen)))
+    return Summary(found, active or 0, needs or 0, db.session.scalar(waiting) or 0)
 
 
 def _ids(adaptor_id: str, selection: Selection, most: int) -> list[str]:
@@ -97,11 +102,32 @@ def activate(
     ids = _ids(adaptor_id, selection, MOST_NOW + 1)
     if len(ids) > MOST_NOW:
         return _start(adaptor_id, ACTIVATE, selection, actor, {"format": format_id, "gateway": gateway_id})
-    outcome = rules.activate_all(adaptor_id, ids, format_id, gateway_id)
+    with transaction():
+        adaptor = rules.held(adaptor_id)
+        rules.require_fit(adaptor, format_id, gateway_id)
+        outcome = sum(
+            (_activated(adaptor, piece, format_id, gateway_id, actor) for piece in rules.chunks(ids)), Outcome()
+        )
+    rules.settled(outcome, ids, actor)
     waiting = rules.waiting(adaptor_id, ids)
     db.session.commit()
     _check_again(adaptor_id, ids, actor)
     return replace(outcome, waiting=waiting)
+
+
+def _activated(
+    adaptor: Adaptor, customer_ids: Sequence[str], format_id: str, gateway_id: str, actor: str
+) -> Outcome:  # fmt: skip
+    """``rules.activate_chunk``, with what it moves in the history."""
+    changes.record_moves(adaptor, customer_ids, format_id, gateway_id, actor)
+    return rules.activate_chunk(adaptor, customer_ids, format_id, gateway_id)
+
+
+def _kept(adaptor_id: str) -> Adaptor:
+    """``rules.held``. Raises ``AdaptorDeleted``."""
+    adaptor = rules.held(adaptor_id)
+    environments.require_kept(adaptor)
+    return adaptor
 
 
 def deactivate(adaptor_id: str, selection: Selection, actor: str = "system") -> Outcome | Started:
@@ -113,14 +139,17 @@ def deactivate(adaptor_id: str, selection: Selection, actor: str = "system") -> 
     ids = _ids(adaptor_id, selection, MOST_NOW + 1)
     if len(ids) > MOST_NOW:
         return _start(adaptor_id, DEACTIVATE, selection, actor, {})
-    return rules.deactivate_all(adaptor_id, ids)
+    with transaction():
+        adaptor = _kept(adaptor_id)
+        outcome = sum((rules.deactivate_chunk(adaptor, piece) for piece in rules.chunks(ids)), Outcome())
+    return rules.settled(outcome, ids, actor)
 
 
 def keep_off(adaptor_id: str, selection: Selection) -> int:
     """Decide that new customers are not activated; how many were new. Raises ``ServiceError``."""
     rules.within_reach(selection.ids)
     with transaction() as session:
-        rules.held(adaptor_id)
+        _kept(adaptor_id)
         chosen = _chosen(adaptor_id, selection).with_only_columns(Customer.id)
         result: Any = session.execute(
             update(Customer).where(Customer.id.in_(chosen), Customer.is_new).values(is_new=False),
@@ -140,25 +169,26 @@ def _check_again(adaptor_id: str, ids: Sequence[str], actor: str) -> None:
 
 def active_job(adaptor_id: str) -> Job | None:
     """The job that changes many of the adaptor's customers now."""
-    return next(filter(None, (background.active(adaptor_id, kind) for kind in KINDS)), None)
+    return background.active(adaptor_id, KIND)
 
 
-def _start(adaptor_id: str, kind: str, selection: Selection, actor: str, chosen: Mapping[str, str]) -> Started:
-    if active_job(adaptor_id) is not None:
-        raise Conflict(
-            Text(
-                "Der arbejdes allerede med mange kunder på én gang. Vent, til det er færdigt, og prøv så igen.",
-                "Many customers are being changed already. Wait until that has ended, and try again then.",
-            )
-        )
-    parameters: dict[str, Any] = dict(chosen)
+def _start(adaptor_id: str, change: str, selection: Selection, actor: str, chosen: Mapping[str, str]) -> Started:
+    parameters: dict[str, Any] = {**chosen, "change": change}
     if selection.everything is None:
         parameters["ids"] = sorted(set(selection.ids))
     else:
         # Customers that are read from the source while the job goes on were not what the person saw.
         last = _chosen(adaptor_id, selection).with_only_columns(func.max(Customer.id), maintain_column_froms=True)
         parameters |= {"filter": asdict(selection.everything), "last": db.session.scalar(last)}
-    return Started(background.start(adaptor_id, kind, actor=actor, parameters=parameters))
+    try:
+        return Started(background.start(adaptor_id, KIND, actor=actor, parameters=parameters))
+    except Conflict as error:
+        raise Conflict(
+            Text(
+                "Der arbejdes allerede med mange kunder på én gang. Vent, til det er færdigt, og prøv så igen.",
+                "Many customers are being changed already. Wait until that has ended, and try again then.",
+            )
+        ) from error
 
 
 def _remaining(progress: Progress) -> Select[Any]:
@@ -183,13 +213,13 @@ def _total(progress: Progress) -> int:
     return db.session.scalar(query) or 0
 
 
-def _change(progress: Progress, kind: str, ids: Sequence[str]) -> Outcome:
-    adaptor = rules.held(progress.adaptor_id)
-    if kind == DEACTIVATE:
+def _change(progress: Progress, ids: Sequence[str]) -> Outcome:
+    adaptor = _kept(progress.adaptor_id)
+    if progress.parameters["change"] == DEACTIVATE:
         return rules.deactivate_chunk(adaptor, ids)
     format_id, gateway_id = progress.parameters["format"], progress.parameters["gateway"]
     rules.require_fit(adaptor, format_id, gateway_id)
-    outcome = rules.activate_chunk(adaptor, ids, format_id, gateway_id)
+    outcome = _activated(adaptor, ids, format_id, gateway_id, progress.actor)
     return replace(outcome, waiting=rules.waiting(adaptor.id, ids))
 
 
@@ -198,7 +228,7 @@ def outcome_of(result: Mapping[str, Any]) -> Outcome:
     return Outcome(**result)
 
 
-def _step(progress: Progress, kind: str) -> bool:
+def _step(progress: Progress) -> bool:
     """One chunk in one transaction, with the note where to go on; whether there may be more."""
     with transaction():
         if progress.total is None:
@@ -206,27 +236,23 @@ def _step(progress: Progress, kind: str) -> bool:
         ids = _next_ids(progress)
         if not ids:
             return False
-        progress.result = asdict(outcome_of(progress.result) + _change(progress, kind, ids))
+        outcome = _change(progress, ids)
+        progress.result = asdict(outcome_of(progress.result) + outcome)
         progress.step(len(ids), ids[-1])
+    # A worker that dies here loses the count only: the last look before sending (services/export/standing.py) stops them too.
+    if stopped := rules.settled(outcome, ids, progress.actor).stopped:
+        progress.result = asdict(outcome_of(progress.result) + Outcome(stopped=stopped))
+        with transaction():
+            progress.step(0, progress.cursor)
     return len(ids) == rules.CHUNK
 
 
-def _work(progress: Progress, kind: str) -> bool:
+def run(progress: Progress) -> bool:
+    """A slice of a job, the handler of ``KIND``; True while there is more. Raises ``ServiceError``, ``LeaseLost``."""
     ends = time.monotonic() + background.SLICE
-    while _step(progress, kind):
+    while _step(progress):
         if time.monotonic() >= ends:
             return True
+    if progress.parameters["change"] == ACTIVATE:
+        preflight.refresh(progress.adaptor_id, progress.actor)
     return False
-
-
-def run_activation(progress: Progress) -> bool:
-    """A slice of a job of kind ``ACTIVATE``. Raises ``ServiceError``, ``LeaseLost``."""
-    if _work(progress, ACTIVATE):
-        return True
-    preflight.refresh(progress.adaptor_id, progress.actor)
-    return False
-
-
-def run_deactivation(progress: Progress) -> bool:
-    """A slice of a job of kind ``DEACTIVATE``. Raises ``LeaseLost``."""
-    return _work(progress, DEACTIVATE)

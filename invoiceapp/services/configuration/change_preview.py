@@ -7,12 +7,15 @@ mapped and written with the old settings and with the new ones, and compared.
 from __future__ import annotations
 
 import difflib
+import json
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from lxml import etree
-from sqlalchemy import func, select
+from sqlalchemy import String, cast, func, select
 from sqlalchemy.orm import undefer
 
 from invoiceapp.domain.findings import Finding, has_fatal
@@ -24,9 +27,12 @@ from invoiceapp.services.database import transaction
 from invoiceapp.services.export.rendering import broken_settings, pdf_attachment
 from invoiceapp.sources.base import Source, UnusableBundle
 
+from . import judging
 from .changes import Difference, differences
 from .settings import Place, places, resolve
 from .sources import source_class
+
+log = logging.getLogger(__name__)
 
 MOST_DOCUMENTS = 3
 #: Newest documents among which the examples are looked for.
@@ -54,6 +60,8 @@ class Written:
 
     content: bytes | None
     findings: tuple[Finding, ...]
+    has_failed: bool = False
+    """The program itself failed, whatever the settings say"""
 
     @property
     def may_leave(self) -> bool:
@@ -76,6 +84,8 @@ class Example:
     """False for formats that are drawn: comparing needs the PDF engine"""
     lost: tuple[Finding, ...]
     """Findings by which the document would no longer leave"""
+    has_failed: bool
+    """The program failed with the document, so that nothing can be said of it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +201,7 @@ def _example(source: type[Source], one: _Candidate, before: Mapping[str, Any], a
     lost = tuple(finding for finding in new.findings if finding.is_fatal and (finding.rule, finding.fix) not in known)
     return Example(
         one.document.id, one.document.number, one.customer, one.format, rows, is_cut, is_shown,
-        lost if old.may_leave else (),
+        lost if old.may_leave else (), has_failed=old.has_failed or new.has_failed,
     )  # fmt: skip
 
 
@@ -204,7 +214,18 @@ def _with(source: type[Source], one: _Candidate, common: Mapping[str, Any]) -> W
 
 
 def written(source: type[Source], document: Document, settings: Settings, fmt: Format) -> Written:
-    """A document as the settings want it: mapped, checked by the built-in rules and, unless it is drawn, written."""
+    """A document as the settings want it: mapped, checked by the built-in rules and, unless it is drawn, written.
+
+    Raises nothing, whatever the records are: a preview must not keep anybody from saving.
+    """
+    try:
+        return _written(source, document, settings, fmt)
+    except Exception:
+        log.exception("document %s could not be compared", document.id)
+        return Written(None, judging.failed().findings, has_failed=True)
+
+
+def _written(source: type[Source], document: Document, settings: Settings, fmt: Format) -> Written:
     wants_pdf = settings.general.embed_pdf and fmt.carries_attachments
     attachments = (pdf_attachment(document.type, document.number, _PDF),) if wants_pdf else ()
     try:
@@ -274,14 +295,16 @@ def _rows(old: list[str], new: list[str], *, around: int) -> Iterable[Row]:
 
 def own_values(adaptor_id: str) -> dict[Place, list[tuple[str, str]]]:
     """Which customers have a value of their own, by its place: (id, name) by name. Archived customers are left out."""
+    # As text: thousands of customers have few different settings, and each is read once.
     rows = db.session.execute(
-        select(Customer.id, Customer.name, ExportRule.settings)
+        select(Customer.id, Customer.name, cast(ExportRule.settings, String))
         .join(ExportRule, ExportRule.customer_id == Customer.id)
         .where(ExportRule.adaptor_id == adaptor_id, ExportRule.settings != {}, Customer.is_archived.is_(False))
         .order_by(Customer.name, Customer.id)
     )
     found: dict[Place, list[tuple[str, str]]] = {}
+    places_of = cache(lambda settings: tuple(places(json.loads(settings))))
     for customer_id, name, settings in rows:
-        for at in places(settings):
+        for at in places_of(settings):
             found.setdefault(at, []).append((customer_id, name))
     return found

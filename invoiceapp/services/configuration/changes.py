@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, or_, select
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Adaptor, ExportRule, SettingsChange, db, utcnow
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict
 
-from . import rules
+from . import environments, rules
 from .settings import RULE, Place, applied, places
 
 
@@ -56,14 +56,51 @@ def record(
     found = differences(before, after)
     if not found:
         return None
-    change = SettingsChange(
-        subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, customer_id=customer_id, kind=kind, actor=actor,
-        before=applied({}, {item.place: item.before for item in found}),
-        after=applied({}, {item.place: item.after for item in found}),
-    )  # fmt: skip
+    change = SettingsChange(**_columns(adaptor, kind, actor, found, customer_id))
     db.session.add(change)
     db.session.flush()
     return change
+
+
+def _columns(
+    adaptor: Adaptor, kind: str, actor: str, found: Iterable[Difference], customer_id: str | None
+) -> dict[str, Any]:
+    return {
+        "subscription_id": adaptor.subscription_id, "adaptor_id": adaptor.id, "customer_id": customer_id, "kind": kind,
+        "actor": actor, "before": applied({}, {item.place: item.before for item in found}),
+        "after": applied({}, {item.place: item.after for item in found}),
+    }  # fmt: skip
+
+
+#: A customer's id, and what ``of_rule`` said before and after.
+CustomerSave = tuple[str, Mapping[str, Any], Mapping[str, Any]]
+
+
+def record_many(adaptor: Adaptor, actor: str, saves: Iterable[CustomerSave]) -> None:
+    """``record`` for many customers, in one statement. Their rows are in the database already."""
+    rows = [
+        _columns(adaptor, "customer", actor, found, customer_id)
+        for customer_id, before, after in saves
+        if (found := differences(before, after))
+    ]
+    if rows:
+        db.session.execute(insert(SettingsChange), rows)
+
+
+def record_moves(adaptor: Adaptor, customer_ids: Sequence[str], format_id: str, gateway_id: str, actor: str) -> None:
+    """Keep for the history that these customers get another format or gateway, before activation gives it to them.
+
+    In the transaction that activates them; ``adaptor`` is ``rules.held``, so that nobody moves them in between.
+    """
+    others = db.session.execute(
+        select(ExportRule.customer_id, ExportRule.format, ExportRule.gateway_id).where(
+            ExportRule.adaptor_id == adaptor.id,
+            ExportRule.customer_id.in_(customer_ids),
+            or_(ExportRule.format != format_id, ExportRule.gateway_id != gateway_id),
+        )
+    )
+    after = {RULE: {"format": format_id, "gateway": gateway_id}}
+    record_many(adaptor, actor, [(one, {RULE: {"format": fmt, "gateway": way}}, after) for one, fmt, way in others])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +141,16 @@ def last_of(adaptor_id: str, customer_id: str | None, wanted: Iterable[Place]) -
 def undo(change_id: str, actor: str) -> SettingsChange:
     """Put back what a save of settings replaced; other values stay as they are now.
 
-    Raises ``Conflict`` where it was undone already, or where one of its values was changed again since.
-    ``saving.undo`` also lets go what waited for it.
+    Raises ``Conflict`` where it was undone already, or where one of its values was changed again since, and
+    ``AdaptorDeleted``. ``saving.undo`` also lets go what waited for it.
     """
     with transaction() as session:
         change = session.get_one(SettingsChange, change_id, with_for_update=True, populate_existing=True)
         if change.undone_at is not None:
             raise Conflict(Text("Ændringen er allerede fortrudt.", "The change is undone already."))
-        row = _row(change)
+        adaptor = rules.held(change.adaptor_id)
+        environments.require_kept(adaptor)
+        row = _row(change, adaptor)
         found = differences(change.before, change.after)
         before = of_rule(row) if isinstance(row, ExportRule) else dict(row.settings)
         current = places(before)
@@ -123,7 +162,6 @@ def undo(change_id: str, actor: str) -> SettingsChange:
                 )
             )
         after = applied(before, {item.place: item.before for item in found})
-        adaptor = session.get_one(Adaptor, change.adaptor_id)
         if isinstance(row, ExportRule):
             _put_back(adaptor, row, after)
         else:
@@ -142,10 +180,10 @@ def _put_back(adaptor: Adaptor, rule: ExportRule, values: Mapping[str, Any]) -> 
     put(rule, values)
 
 
-def _row(change: SettingsChange) -> Adaptor | ExportRule:
-    """The row whose ``settings`` the change is about, locked. Raises ``Conflict`` where it is gone."""
+def _row(change: SettingsChange, adaptor: Adaptor) -> Adaptor | ExportRule:
+    """The row whose ``settings`` the change is about, locked as ``adaptor`` is. Raises ``Conflict`` where it is gone."""
     if change.customer_id is None:
-        return db.session.get_one(Adaptor, change.adaptor_id, with_for_update=True, populate_existing=True)
+        return adaptor
     rule = db.session.scalar(
         select(ExportRule)
         .where(ExportRule.customer_id == change.customer_id)

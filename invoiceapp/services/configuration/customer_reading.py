@@ -13,7 +13,15 @@ from invoiceapp.services.database import transaction
 from invoiceapp.sources.base import Source, SourceCustomer, SourceError
 
 from . import customers, rules
-from .sources import TAX_RATES, SourceFailed, open_source, rates_of, remember_failure
+from .sources import (
+    TAX_RATES,
+    CompanyChanged,
+    SourceFailed,
+    open_source,
+    rates_of,
+    remember_failure,
+    require_company,
+)
 
 _CHUNK = 500
 
@@ -130,13 +138,18 @@ def read_customers(adaptor_id: str, source: Source, renew: Callable[[], None] = 
 
 
 def refresh_customers(adaptor_id: str) -> Reading:
-    """Open the source and read its customers and tax rates; a failure is remembered for the source page and raised."""
+    """Open the source and read its customers and tax rates; a failure is remembered for the source page and raised.
+
+    Raises ``SourceError``, and ``CompanyChanged`` before anything is kept.
+    """
     try:
-        with transaction():
-            source = open_source(db.session.get_one(Adaptor, adaptor_id))
+        with transaction() as session:
+            adaptor = session.get_one(Adaptor, adaptor_id, populate_existing=True)
+            company, source = adaptor.organization, open_source(adaptor)
         with source:
+            require_company(source, company)
             found, rates = read_customers(adaptor_id, source), rates_of(source)
-    except SourceError as error:
+    except (SourceError, CompanyChanged) as error:
         remember_failure(adaptor_id, error)
         raise
     with transaction() as session:
@@ -147,7 +160,7 @@ def refresh_customers(adaptor_id: str) -> Reading:
 
 
 def read_now(adaptor_id: str) -> Reading:
-    """``refresh_customers`` for pages. Raises ``SourceFailed``, and ``SecretUnreadable`` before anything is read."""
+    """``refresh_customers`` for pages. Raises ``SourceFailed``, ``CompanyChanged``, and ``SecretUnreadable`` before anything is read."""
     try:
         return refresh_customers(adaptor_id)
     except SourceError as error:

@@ -85,6 +85,7 @@ def delete(adaptor_id: str, typed: str, actor: str) -> int:
     Raises ``InvalidInput`` where another name was written, ``Conflict`` while a worker has one of its deliveries.
     """
     with transaction() as session:
+        outgoing.hold_documents(Delivery.adaptor_id == adaptor_id, Document.adaptor_id == adaptor_id, _TAKEN_OUT)
         adaptor = session.get_one(Adaptor, adaptor_id, with_for_update={"key_share": True}, populate_existing=True)
         require_kept(adaptor)
         _require_typed(adaptor, typed)

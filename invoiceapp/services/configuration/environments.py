@@ -53,6 +53,11 @@ def not_allowed(gateway_name: str) -> Finding:
     )
 
 
+def hold_documents(belongs: ColumnElement[bool], queued: ColumnElement[bool]) -> None:
+    """Before an adaptor or gateway is locked to change its environment: ``outgoing.hold_documents`` for ``hold_back``."""
+    outgoing.hold_documents(belongs, queued, (DeliveryState.PENDING,))
+
+
 def hold_back(belongs: ColumnElement[bool], actor: str) -> int:
     """Block those of the waiting deliveries that may not reach their gateway any more; how many.
 

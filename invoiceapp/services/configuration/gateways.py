@@ -14,7 +14,7 @@ from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.fields import Field, FieldInvalid, parse, parse_all
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.gateways.base import CheckStep, Transport, registry
-from invoiceapp.models import Adaptor, Delivery, Environment, ExportRule, Gateway, db, new_id, utcnow
+from invoiceapp.models import Adaptor, Delivery, Document, Environment, ExportRule, Gateway, db, new_id, utcnow
 from invoiceapp.services import bell, secrets
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError, text_dict
@@ -114,6 +114,8 @@ def keep(
     ``shown`` is ``version`` when the form was made. Raises ``InvalidInput`` and ``ChangedMeanwhile``, and keeps nothing then.
     """
     with transaction() as session:
+        if gateway_id and environment not in (None, session.get_one(Gateway, gateway_id).environment):
+            environments.hold_documents(Delivery.gateway_id == gateway_id, Document.subscription_id == subscription_id)
         adaptors.hold_names(subscription_id)
         gateway = (
             session.get_one(Gateway, gateway_id, with_for_update={"key_share": True}, populate_existing=True)
@@ -131,7 +133,7 @@ def keep(
             versions.require(shown, before)
         session.add(gateway)
         held_back = environments.hold_back(Delivery.gateway_id == gateway.id, actor) if wanted.goes_live else 0
-    return Saved(gateway, held_back, _released(gateway.id) if wanted.goes_to_test else 0)
+    return Saved(gateway, held_back, release(gateway.id) if wanted.goes_to_test else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ def _differs(before: Mapping[str, Any], gateway: Gateway, has_new_secret: bool) 
     return has_new_secret or any(before[name] != after[name] for name in ("name", "environment", "config"))
 
 
-def _released(gateway_id: str) -> int:
+def release(gateway_id: str) -> int:
     """Try again what test adaptors could not send through it while it was live; how many."""
     blocked = (
         select(Delivery.adaptor_id)

@@ -9,11 +9,12 @@ from typing import Any
 
 from invoiceapp.domain.fields import Field
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Adaptor, Delivery, Environment, NewCustomers
+from invoiceapp.models import Adaptor, Delivery, Document, Environment, NewCustomers
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import InvalidInput
 
 from . import adaptors, changes, environments, preflight, rules, versions
+from .releasing import Released
 from .settings import OF_THE_ADAPTOR, Place, applied, declared, from_form, stored_in
 
 GROUP = "general"
@@ -52,7 +53,9 @@ class Saved:
     held_back: int = 0
     """Deliveries that may no longer reach their gateway"""
     released: int = 0
-    """Blocked documents that are tried again"""
+    """Documents that are tried again"""
+    listed: int = 0
+    """Documents that were skipped, and now wait for a manual export"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +139,10 @@ def save(adaptor_id: str, raw: Mapping[str, str], *, actor: str = "system", show
     ``shown`` is ``version`` when the form was made. Raises ``InvalidInput``, ``ChangedMeanwhile``, ``AdaptorDeleted``.
     """
     with transaction() as session:
-        subscription_id = session.get_one(Adaptor, adaptor_id).subscription_id
-        adaptors.hold_names(subscription_id)
+        seen = session.get_one(Adaptor, adaptor_id)
+        if raw.get("environment", seen.environment) != seen.environment:
+            environments.hold_documents(Delivery.adaptor_id == adaptor_id, Document.adaptor_id == adaptor_id)
+        adaptors.hold_names(seen.subscription_id)
         adaptor = session.get_one(Adaptor, adaptor_id, with_for_update={"key_share": True}, populate_existing=True)
         environments.require_kept(adaptor)
         before, old_settings = values(adaptor), adaptor.settings
@@ -153,7 +158,8 @@ def save(adaptor_id: str, raw: Mapping[str, str], *, actor: str = "system", show
         is_moved = after["environment"] != before["environment"]
         held_back = environments.hold_back(Delivery.adaptor_id == adaptor_id, actor) if is_moved else 0
     preflight.refresh(adaptor_id)
-    return Saved(held_back, _released(adaptor_id, before, after))
+    found = _released(adaptor_id, before, after, actor)
+    return Saved(held_back, found.queued, found.listed)
 
 
 def _apply(adaptor: Adaptor, wanted: _Wanted) -> None:
@@ -164,8 +170,9 @@ def _apply(adaptor: Adaptor, wanted: _Wanted) -> None:
     adaptor.settings = applied(adaptor.settings, wanted.settings)
 
 
-def _released(adaptor_id: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> int:
-    """Try blocked documents again where what has changed may have been their cause."""
+def _released(adaptor_id: str, before: Mapping[str, Any], after: Mapping[str, Any], actor: str) -> Released:
+    """Let what waits obey the change, where it is about that."""
     goes_live = after["environment"] != before["environment"] == Environment.TEST
-    has_other_settings = any(after[f"{GROUP}.{name}"] != before[f"{GROUP}.{name}"] for name in OF_THE_ADAPTOR)
-    return rules.release_all_blocked(adaptor_id) if goes_live or has_other_settings else 0
+    names = ("start_date", *(f"{GROUP}.{name}" for name in OF_THE_ADAPTOR))
+    has_other_settings = any(after[name] != before[name] for name in names)
+    return rules.all_released(adaptor_id, actor) if goes_live or has_other_settings else Released()

@@ -22,6 +22,7 @@ from invoiceapp.domain.invoice import DocumentType, Invoice, Totals
 from invoiceapp.domain.money import ZERO
 from invoiceapp.domain.parties import Address, Party
 from invoiceapp.domain.settings import CustomerSettings, Settings, SettingsInvalid
+from invoiceapp.domain.settings.general import excludes
 from invoiceapp.formats.base import Format, OptionsInvalid
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import dump_json, load_json
@@ -41,11 +42,6 @@ FOR_DANISH_GLN, FOR_OTHERS = "oioubl-2.1", "peppol-bis-3"
 #: The rule of documents that cannot become an invoice at all, as the dashboard names it (``services/export/problems.py``).
 UNUSABLE = "unusable"
 
-_TYPES = {
-    "both": frozenset(DocumentType),
-    "invoices": frozenset({DocumentType.INVOICE}),
-    "credit-notes": frozenset({DocumentType.CREDIT_NOTE}),
-}
 _INTERNAL = fatal(
     "IA-INTERNAL",
     "Kontrollen fejler på grund af en fejl i programmet. Send dokumentets nummer til den, der driver serveren.",
@@ -94,7 +90,7 @@ class Plan:
 
     def includes(self, document_type: DocumentType) -> bool:
         """Whether documents of this type are exported at all."""
-        return self.settings is None or document_type in _TYPES[self.settings.general.document_types]
+        return self.settings is None or not excludes(self.settings.general.document_types, document_type)
 
 
 @dataclass(frozen=True, slots=True)

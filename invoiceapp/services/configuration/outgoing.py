@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
 
 from invoiceapp.domain.delivery import DeliveryState, Mover, may_move
 from invoiceapp.models import Delivery, Document, Event, Stage, db, utcnow
@@ -15,13 +16,32 @@ S = DeliveryState
 IN_HAND = (S.LEASED, S.SENDING)
 
 
-def move(belongs: ColumnElement[bool], old: Sequence[DeliveryState], new: DeliveryState) -> list[Any]:
+def hold_documents(belongs: ColumnElement[bool], queued: ColumnElement[bool], states: Sequence[DeliveryState]) -> None:
+    """Lock the documents that have a delivery of one condition in ``states``, and the queued ones of another.
+
+    Called before the adaptor, a gateway or a rule is locked whose change moves deliveries: whoever converts a document
+    has locked it when he asks for those, and two who lock in another order wait for each other for ever.
+    """
+    concerned = select(Delivery.document_id).where(belongs, Delivery.state.in_(states))
+    db.session.execute(
+        select(Document.id)
+        .where(or_(Document.id.in_(concerned), and_(queued, Document.stage == Stage.QUEUED)))
+        .order_by(Document.id)
+        .with_for_update(of=Document, key_share=True)
+    )
+
+
+def move(
+    belongs: ColumnElement[bool], old: Sequence[DeliveryState], new: DeliveryState, *, by: Mover = Mover.PERSON,
+    keeps_due: bool = False,
+) -> list[Any]:  # fmt: skip
     """Move all deliveries of one condition; id, document, run, tenant, gateway and findings of those that moved.
 
     Inside the caller's transaction. One statement compares and sets, so that what was claimed meanwhile stays with its worker.
+    ``keeps_due`` leaves ``next_at``, for what comes back into the same place of the queue.
     """
-    if not all(may_move(state, new, Mover.PERSON) for state in old):
-        raise AssertionError(f"a person may not move deliveries from {old} to {new}")
+    if not all(may_move(state, new, by) for state in old):
+        raise AssertionError(f"{by} may not move deliveries from {old} to {new}")
     concerned = select(Delivery.document_id).where(belongs, Delivery.state.in_(old))
     # In this order, as everybody does: the documents are locked, then their deliveries are changed.
     db.session.execute(
@@ -31,11 +51,12 @@ def move(belongs: ColumnElement[bool], old: Sequence[DeliveryState], new: Delive
         .with_for_update(of=Document, key_share=True)
     )
     now = utcnow()
-    ended = {"finished_at": now} if new is S.CANCELLED else {}
+    ended = {"finished_at": now} if new in (S.CANCELLED, S.SUPERSEDED) else {}
+    due = {} if keeps_due else {"next_at": None}
     rows = db.session.execute(
         update(Delivery)
         .where(belongs, Delivery.state.in_(old))
-        .values(state=new, next_at=None, fence=Delivery.fence + 1, updated_at=now, **ended)
+        .values(state=new, fence=Delivery.fence + 1, updated_at=now, **due, **ended)
         .returning(
             Delivery.id, Delivery.document_id, Delivery.run_id, Delivery.subscription_id, Delivery.gateway_id,
             Delivery.findings,
@@ -43,6 +64,15 @@ def move(belongs: ColumnElement[bool], old: Sequence[DeliveryState], new: Delive
         .execution_options(synchronize_session=False)
     )  # fmt: skip
     return list(rows)
+
+
+def repeats() -> ColumnElement[bool]:
+    """For queries that have ``Delivery``: a person sends the same bytes again (``services/export/actions.py``).
+
+    The first real sending of what was only tested supersedes the test, and repeats nothing.
+    """
+    old = aliased(Delivery)
+    return exists().where(old.id == Delivery.supersedes_id, old.environment == Delivery.environment)
 
 
 def tell(kind: str, moved: Iterable[Any], actor: str, **data: Any) -> None:

@@ -14,7 +14,7 @@ from invoiceapp.models import Adaptor, Customer, ExportRule, db
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import InvalidInput, ServiceError
 
-from . import changes, preflight, rules
+from . import changes, environments, preflight, rules
 from .saving import of_section, setting_groups
 from .settings import RULE, SECTIONS, Place, applied, declared, place, places
 
@@ -138,6 +138,7 @@ def copy(customer_id: str, wanted: Sequence[str], sections: Iterable[str], *, ac
         customer = session.get_one(Customer, customer_id)
         profile = _check(customer, wanted, sections)
         adaptor = rules.held(customer.adaptor_id)
+        environments.require_kept(adaptor)
         # Locked in one order, so that two who copy do not wait for each other for ever.
         session.scalars(
             select(ExportRule)

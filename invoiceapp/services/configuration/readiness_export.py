@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -15,30 +14,16 @@ from sqlalchemy import select, tuple_
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.domain.money import fixed2
-from invoiceapp.domain.spreadsheets import text_cell
+from invoiceapp.domain.spreadsheets import DIALECTS, Dialect, text_cell
 from invoiceapp.models import Customer, Document, ExportRule, PreflightResult, Readiness
 from invoiceapp.services.database import transaction
+
+__all__ = ["DIALECTS", "lines"]
 
 _CHUNK = 500
 Cell = str | date | Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How a spreadsheet wants its file."""
-
-    delimiter: str
-    decimal: str
-    line_end: str
-    date_form: str
-    start: str
-
-
-DIALECTS = {
-    # A Danish Excel takes UTF-8 only by its mark, and a comma for the decimals.
-    "danish-excel": Dialect(";", ",", "\r\n", "%d-%m-%Y", "\ufeff"),
-    "international": Dialect(",", ".", "\n", "%Y-%m-%d", ""),
-}
 _COLUMNS = (
     Text("Årsag", "Cause"),
     Text("Regel", "Rule"),

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from operator import add
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 
-from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text
+from invoiceapp.domain.invoice import DocumentType
+from invoiceapp.domain.settings import SettingsInvalid
+from invoiceapp.domain.settings.general import excludes
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.gateways.base import registry as transports
-from invoiceapp.models import Adaptor, Customer, Delivery, Document, ExportRule, Gateway, Stage, db, utcnow
-from invoiceapp.services import bell
+from invoiceapp.models import Adaptor, Customer, Document, ExportRule, Gateway, Stage, db, utcnow
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import InvalidInput, ServiceError
-from invoiceapp.services.export.documents import queue
 
+from . import releasing
 from .environments import may_reach
+from .releasing import Released
+from .settings import resolve_one
 
 #: Parameters of one statement; SQLite and PostgreSQL end between 32 766 and 65 535.
 MOST_AT_ONCE = 30_000
@@ -41,6 +44,8 @@ class Outcome:
     """No customers of this adaptor"""
     waiting: int = 0
     """Documents that were read before and are not sent by themselves"""
+    stopped: int = 0
+    """Documents that waited to be sent, and are not sent because their customer was deactivated"""
 
     def __add__(self, other: Outcome) -> Outcome:
         return Outcome(*map(add, astuple(self), astuple(other)))
@@ -189,7 +194,19 @@ def activate_all(adaptor_id: str, customer_ids: Sequence[str], format_id: str, g
         adaptor = held(adaptor_id)
         require_fit(adaptor, format_id, gateway_id)
         pieces = (activate_chunk(adaptor, piece, format_id, gateway_id) for piece in chunks(customer_ids))
-        return sum(pieces, Outcome())
+        outcome = sum(pieces, Outcome())
+    return settled(outcome, customer_ids)
+
+
+def settled(outcome: Outcome, customer_ids: Sequence[str], actor: str = "system") -> Outcome:
+    """Let what waits for the customers obey the change, which is committed; with the number of those that were stopped.
+
+    In transactions of its own: here the documents are locked first, and the change has the adaptor.
+    """
+    if not (outcome.done or outcome.changed):
+        return outcome
+    pieces = [releasing.after_choice(piece, actor).stopped for piece in chunks(customer_ids)]
+    return replace(outcome, stopped=outcome.stopped + sum(pieces))
 
 
 def require_fit(adaptor: Adaptor, format_id: str, gateway_id: str) -> None:
@@ -200,22 +217,37 @@ def require_fit(adaptor: Adaptor, format_id: str, gateway_id: str) -> None:
 
 
 def waiting(adaptor_id: str, customer_ids: Sequence[str]) -> int:
-    """Documents of these customers that were read while nothing was to be sent; those before the start date never are."""
+    """Documents of these customers that were read while nothing was to be sent, and that a manual export takes.
+
+    It never takes those before the start date, nor types that the settings leave out.
+    """
     found = (
-        select(func.count(Document.id.distinct()))
+        select(Document.type, Adaptor.settings, ExportRule.settings, func.count(Document.id.distinct()))
         .join(
             Customer,
             and_(Customer.adaptor_id == Document.adaptor_id, Customer.source_id == Document.customer_source_id),
         )
         .join(Adaptor, Adaptor.id == Document.adaptor_id)
+        .outerjoin(ExportRule, ExportRule.customer_id == Customer.id)
         .where(
             Document.adaptor_id == adaptor_id,
             Document.stage == Stage.LISTED,
             Customer.id.in_(customer_ids),
             or_(Adaptor.start_date.is_(None), Document.issue_date >= Adaptor.start_date),
         )
+        .group_by(Document.type, Adaptor.settings, ExportRule.settings)
     )
-    return db.session.scalar(found) or 0
+    rows = db.session.execute(found).all()
+    return sum(count for kind, common, own, count in rows if not _leaves_out(kind, common, own or {}))
+
+
+def _leaves_out(kind: DocumentType, common: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Whether this type is not exported. Settings that cannot be read leave nothing out: conversion says what is wrong."""
+    try:
+        value = resolve_one("general", "documentTypes", common, own).value
+    except SettingsInvalid:
+        return False
+    return excludes(str(value or ""), kind)
 
 
 def deactivate(adaptor_id: str, customer_ids: Sequence[str]) -> int:
@@ -223,44 +255,33 @@ def deactivate(adaptor_id: str, customer_ids: Sequence[str]) -> int:
     return deactivate_all(adaptor_id, customer_ids).done
 
 
-def deactivate_all(adaptor_id: str, customer_ids: Sequence[str]) -> Outcome:
-    """``deactivate``, and what became of each."""
+def deactivate_all(adaptor_id: str, customer_ids: Sequence[str], actor: str = "system") -> Outcome:
+    """``deactivate``, and what became of each. What waits to be sent to them goes back to the list."""
     within_reach(customer_ids)
     with transaction():
         adaptor = held(adaptor_id)
-        return sum((deactivate_chunk(adaptor, piece) for piece in chunks(customer_ids)), Outcome())
-
-
-def _release(belongs: ColumnElement[bool]) -> int:
-    """Queue documents whose delivery is blocked; how many."""
-    # In this order, as everybody does: the documents are locked, then their deliveries are looked at. Looked at
-    # first, a delivery could be cancelled in between, and its document would be sent all the same.
-    with transaction() as session:
-        blocked = select(Delivery.document_id).where(Delivery.state == DeliveryState.BLOCKED)
-        documents = session.scalars(
-            select(Document)
-            .where(belongs, Document.stage == Stage.CONVERTED, Document.id.in_(blocked))
-            .order_by(Document.id)
-            .with_for_update(of=Document, key_share=True)
-            .execution_options(populate_existing=True)
-        ).all()
-        still = set(session.scalars(blocked.join(Document, Document.id == Delivery.document_id).where(belongs)))
-        released = [document for document in documents if document.id in still]
-        for document in released:
-            queue(document, run_id=document.run_id)
-    if released:
-        bell.ring("convert")
-    return len(released)
+        outcome = sum((deactivate_chunk(adaptor, piece) for piece in chunks(customer_ids)), Outcome())
+    return settled(outcome, customer_ids, actor)
 
 
 def release_blocked(customer_id: str) -> int:
-    """Convert a customer's blocked documents again, after something was mended; how many."""
-    return _release(Document.customer_id == customer_id)
+    """Convert a customer's blocked documents again, after something was mended that is no setting; how many."""
+    return releasing.let_go(Document.customer_id == customer_id)
+
+
+def released(customer_id: str, actor: str = "system") -> Released:
+    """Let everything of a customer that waits obey its new settings (``releasing.after_change``)."""
+    return releasing.after_change(Document.customer_id == customer_id, actor)
+
+
+def all_released(adaptor_id: str, actor: str = "system") -> Released:
+    """The same for all customers of an adaptor, after its common settings or VAT categories changed."""
+    return releasing.after_change(Document.adaptor_id == adaptor_id, actor)
 
 
 def release_all_blocked(adaptor_id: str) -> int:
-    """The same for all customers of an adaptor, after its common settings or VAT categories changed."""
-    return _release(Document.adaptor_id == adaptor_id)
+    """``all_released`` for callers who only want to know how many documents are converted again."""
+    return all_released(adaptor_id).queued
 
 
 def format_choices() -> list[tuple[str, Text]]:

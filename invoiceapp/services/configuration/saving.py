@@ -13,9 +13,9 @@ from invoiceapp.domain.settings import GROUPS
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import Adaptor, Customer, ExportRule, db
 from invoiceapp.services.database import transaction
-from invoiceapp.services.errors import InvalidInput, ServiceError
+from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError
 
-from . import changes, judging, preflight, rules, versions
+from . import changes, environments, judging, preflight, rules, versions
 from .settings import FORMATS, RULE, Place, applied, from_form, in_section, section_of
 
 
@@ -49,20 +49,35 @@ class Saved:
     """For "undo"; None where nothing was changed"""
 
 
+#: A customer's choices; each stands in the section of its name.
+CHOICES = ("format", "gateway")
+
+
 def common_version(adaptor: Adaptor, section: str | None = None) -> str:
     """For the hidden field ``version`` of a form of common settings."""
-    return versions.version(in_section(adaptor.settings, section))
+    return versions.version(_compared(adaptor.settings, section))
 
 
 def customer_version(rule: ExportRule | None, section: str | None = None) -> str:
     """For the hidden field ``version`` of a form of one customer's settings."""
-    return versions.version(in_section(changes.of_rule(rule), section))
+    return versions.version(_compared(changes.of_rule(rule), section))
+
+
+def activation_version(rule: ExportRule | None) -> str:
+    """For the hidden field ``version`` of the form that activates a customer."""
+    return versions.version(changes.of_rule(rule).get(RULE))
+
+
+def _compared(stored: Mapping[str, Any], section: str | None) -> dict[str, Any]:
+    """What a form of the section goes by. Format and gateway must fit: whoever chooses one has seen the other."""
+    chosen = {RULE: stored[RULE]} if section in CHOICES and RULE in stored else {}
+    return in_section(stored, section) | in_section(chosen, None)
 
 
 def _require(shown: str | None, section: str | None, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     """Raises ``ChangedMeanwhile``; not where the save would change nothing, as the second click on a button."""
     if changes.differences(before, after):
-        versions.require(shown, in_section(before, section))
+        versions.require(shown, _compared(before, section))
 
 
 def save_overrides(
@@ -72,13 +87,13 @@ def save_overrides(
     """Keep one customer's settings from form values named ``<group>.<field>``; empty means inherit.
 
     ``raw`` may also have ``format`` and ``gateway``, the ids of what the customer gets and by which way. ``section``
-    keeps to one section; ``shown`` is its ``customer_version`` when the form was made. A customer that was never
+    keeps to one section (those of format and gateway take both choices); ``shown`` is its ``customer_version`` when the
+    form was made. A customer that was never
     activated gets a rule at rest, for the adaptor's default gateway, so that it can be mended first.
-    Raises ``InvalidInput``, ``ChangedMeanwhile``, ``ServiceError``.
+    Raises ``InvalidInput``, ``ChangedMeanwhile``, ``AdaptorDeleted``, ``ServiceError``.
     """
-    with transaction() as session:
-        customer = session.get_one(Customer, customer_id, with_for_update={"key_share": True}, populate_existing=True)
-        adaptor = session.get_one(Adaptor, customer.adaptor_id)
+    with transaction():
+        customer, adaptor = _held(customer_id)
         rule = _locked_rule(customer_id)
         wanted = _wanted(rule, raw, section)
         before = changes.of_rule(rule)
@@ -90,7 +105,60 @@ def save_overrides(
         changes.put(rule, after)
         change_id = change.id if change else None
     preflight.refresh_customer(customer_id)
-    return Saved(rules.release_blocked(customer_id), change_id)
+    return Saved(rules.released(customer_id, actor).queued, change_id)
+
+
+def _held(customer_id: str) -> tuple[Customer, Adaptor]:
+    """A customer and its adaptor. Raises ``AdaptorDeleted``.
+
+    The adaptor is locked, as by all who write rules: two who save for one customer take turns, also before it has any.
+    """
+    customer = db.session.get_one(Customer, customer_id, populate_existing=True)
+    adaptor = rules.held(customer.adaptor_id)
+    environments.require_kept(adaptor)
+    return customer, adaptor
+
+
+def activate(
+    customer_id: str, format_id: str, gateway_id: str, *, actor: str = "system", shown: str | None = None
+) -> int:
+    """Activate one customer; how many blocked documents are tried again. ``shown``: ``activation_version`` of the form.
+
+    One that is active already keeps its format and gateway: those are changed by ``save_overrides``.
+    Raises ``InvalidInput``, ``Conflict``, ``ServiceError``.
+    """
+    with transaction():
+        _, adaptor = _held(customer_id)
+        rule = _locked_rule(customer_id)
+        if rule is not None and (rule.format, rule.gateway_id) != (format_id, gateway_id):
+            _require_as_shown(rule, shown)
+        rules.require_fit(adaptor, format_id, gateway_id)
+        changes.record_moves(adaptor, [customer_id], format_id, gateway_id, actor)
+        rules.activate_chunk(adaptor, [customer_id], format_id, gateway_id)
+    preflight.refresh_customer(customer_id)
+    return rules.released(customer_id, actor).queued
+
+
+def _require_as_shown(rule: ExportRule, shown: str | None) -> None:
+    """Raises ``Conflict``."""
+    if rule.active:
+        raise Conflict(
+            Text(
+                "Kunden er allerede aktiveret med et andet format eller en anden gateway, og intet er ændret. Ret dem under "
+                "»Outputformat« og »Gateway« i kundens indstillinger, hvis kunden skal have noget andet.",
+                "The customer is active already with another format or gateway, and nothing was changed. Change them under "
+                "“Output format” and “Gateway” in the customer's settings if it shall get something else.",
+            )
+        )
+    if shown not in (None, activation_version(rule)):
+        raise Conflict(
+            Text(
+                "En anden har ændret kundens format eller gateway, efter at du åbnede siden. Kunden er ikke aktiveret. Se "
+                "herunder, hvad den vil få nu, og aktivér den så.",
+                "Somebody else has changed the customer's format or gateway since you opened the page. The customer was not "
+                "activated. See below what it will get now, and then activate it.",
+            )
+        )
 
 
 def _locked_rule(customer_id: str) -> ExportRule | None:
@@ -105,7 +173,7 @@ def _locked_rule(customer_id: str) -> ExportRule | None:
 def _wanted(rule: ExportRule | None, raw: Mapping[str, str], section: str | None) -> dict[Place, Any]:
     """Raises ``InvalidInput``."""
     wanted = from_form(of_section(section, setting_groups(rule)), raw)
-    chosen = {(RULE, name): raw[name] for name in ("format", "gateway") if raw.get(name)}
+    chosen = {(RULE, name): raw[name] for name in CHOICES if raw.get(name) and section in (None, *CHOICES)}
     return wanted | chosen
 
 
@@ -154,23 +222,24 @@ def save_common(
     """Keep settings for all customers from form values named ``<group>.<field>``; empty means inherit.
 
     ``section`` keeps to one section; ``shown`` is its ``common_version`` when the form was made. Raises
-    ``InvalidInput``, ``ChangedMeanwhile``.
+    ``InvalidInput``, ``ChangedMeanwhile``, ``AdaptorDeleted``.
     """
-    with transaction() as session:
-        adaptor = session.get_one(Adaptor, adaptor_id, with_for_update={"key_share": True}, populate_existing=True)
+    with transaction():
+        adaptor = rules.held(adaptor_id)
+        environments.require_kept(adaptor)
         after = common_after(adaptor, raw, shown=shown, section=section)
         change = changes.record(adaptor, "common", actor, adaptor.settings, after)
         adaptor.settings = after
         change_id = change.id if change else None
     preflight.refresh(adaptor_id)
-    return Saved(rules.release_all_blocked(adaptor_id), change_id)
+    return Saved(rules.all_released(adaptor_id, actor).queued, change_id)
 
 
 def undo(change_id: str, actor: str) -> int:
-    """Take a save back (``changes.undo``) and try what waits again; how many documents. Raises ``Conflict``."""
+    """Take a save back (``changes.undo``) and try what waits again; how many documents. Raises ``Conflict``, ``AdaptorDeleted``."""
     change = changes.undo(change_id, actor)
     if change.customer_id is not None:
         preflight.refresh_customer(change.customer_id)
-        return rules.release_blocked(change.customer_id)
+        return rules.released(change.customer_id, actor).queued
     preflight.refresh(change.adaptor_id)
-    return rules.release_all_blocked(change.adaptor_id)
+    return rules.all_released(change.adaptor_id, actor).queued

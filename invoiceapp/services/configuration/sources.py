@@ -35,16 +35,23 @@ def open_source(adaptor: Adaptor) -> Source:
     return source_class(adaptor)(values)
 
 
+_CONFIRM = Text("Bekræft, hvis I virkelig vil skifte virksomhed.", "Confirm if you really want to change company.")
+_NOT_READ = Text(
+    "Intet er hentet. Indsæt under Kilde tokenet til den rigtige virksomhed, eller bekræft dér, at I skifter virksomhed.",
+    "Nothing was read. Under Source, paste the right company's token, or confirm there that you change company.",
+)
+
+
 class CompanyChanged(Conflict):
     """The token opens another company's books than before."""
 
-    def __init__(self, old: str, new: Organization) -> None:
+    def __init__(self, old: str, new: Organization, advice: Text) -> None:
         super().__init__(
             Text(
                 f"Tokenet tilhører »{new.name}« (CVR {new.registration_no or '?'}), men adaptoren er forbundet med »{old}«. "
-                "Bekræft, hvis I virkelig vil skifte virksomhed.",
+                f"{advice.da}",
                 f"The token belongs to “{new.name}” (CVR {new.registration_no or '?'}), but the adaptor is connected to “{old}”. "
-                "Confirm if you really want to change company.",
+                f"{advice.en}",
             )
         )
         self.organization = new
@@ -58,7 +65,7 @@ def require_company(source: Source, known: Mapping[str, Any] | None) -> None:
     if known and known.get("id"):
         found = source.check()
         if found.id != known["id"]:
-            raise CompanyChanged(str(known.get("name")), found)
+            raise CompanyChanged(str(known.get("name")), found, _NOT_READ)
 
 
 class SourceFailed(ServiceError):
@@ -107,7 +114,7 @@ def connect(adaptor_id: str, values: Mapping[str, Any], *, confirm_change: bool 
     opened = _try(adaptor_id, values)
     organization = opened.organization
     if opened.is_another and not confirm_change:
-        raise CompanyChanged(str(opened.known.get("name")), organization)
+        raise CompanyChanged(str(opened.known.get("name")), organization, _CONFIRM)
     with transaction():
         adaptor = db.session.get_one(Adaptor, adaptor_id, with_for_update={"key_share": True}, populate_existing=True)
         require_kept(adaptor)
@@ -189,7 +196,7 @@ def help_of(kind: str, language: str) -> str:
     return help_text(registry()[kind].__module__, language)
 
 
-def remember_failure(adaptor_id: str, error: SourceError) -> None:
+def remember_failure(adaptor_id: str, error: SourceError | CompanyChanged) -> None:
     """Show on the source page what the last call said."""
     with transaction():
         db.session.get_one(Adaptor, adaptor_id).source_error = text_dict(error.text)

@@ -16,7 +16,7 @@ from invoiceapp.models import Adaptor
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import InvalidInput
 
-from . import changes, preflight, rules, vat_proposals, versions
+from . import changes, environments, preflight, rules, vat_proposals, versions
 from .saving import Saved
 from .sources import TAX_RATES
 from .vat_proposals import Looked, Proposal, Usage
@@ -297,11 +297,12 @@ def _checked(wanted: list[Rate]) -> dict[str, Any]:
 def save(adaptor_id: str, raw: Mapping[str, str], *, actor: str = "system", shown: str | None = None) -> Saved:
     """Keep the choices; an empty category is none. Blocked documents are converted again.
 
-    ``shown`` is ``version`` when the form was made. Raises ``InvalidInput``, its errors by the id of the rate, and
-    ``ChangedMeanwhile``.
+    ``shown`` is ``version`` when the form was made. Raises ``InvalidInput``, its errors by the id of the rate,
+    ``ChangedMeanwhile`` and ``AdaptorDeleted``.
     """
     with transaction() as session:
         adaptor = session.get_one(Adaptor, adaptor_id, with_for_update={"key_share": True}, populate_existing=True)
+        environments.require_kept(adaptor)
         wanted = [typed(rate, raw) for rate in rates(adaptor)]
         chosen, before = _checked(wanted), dict(adaptor.settings)
         # Rates that the source no longer lists keep their choice: old documents still use them.

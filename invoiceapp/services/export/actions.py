@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +15,7 @@ from invoiceapp.models import (
     Adaptor,
     Delivery,
     Document,
+    Environment,
     ExportRule,
     Receipt,
     Rendition,
@@ -29,7 +31,7 @@ from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import Conflict, ServiceError
 from invoiceapp.sources.base import DocumentQuery, SourceDocument, SourceError
 
-from . import archive, documents, events, interchanges, standing
+from . import archive, documents, events, interchanges, standing, trials
 from .delivery import Lease, LeaseLost, move
 
 S = DeliveryState
@@ -181,6 +183,7 @@ def send_again(delivery: Delivery, actor: str, note: str) -> str:
     interchange where there is one. Raises ``Conflict``, ``ServiceError``.
     """
     _need_note(note)
+    _require_same_environment(delivery)
     if not may_leave(delivery):
         raise ServiceError(
             Text(
@@ -198,7 +201,7 @@ def send_again(delivery: Delivery, actor: str, note: str) -> str:
             again = Delivery(
                 id=new, subscription_id=old.subscription_id, adaptor_id=old.adaptor_id, document_id=old.document_id,
                 gateway_id=old.gateway_id, rendition_id=_rendition_for(old, new), run_id=old.run_id, format=old.format,
-                transport=old.transport, state=S.PENDING, next_at=utcnow(), idem_key=_next_key(old.idem_key, new),
+                environment=old.gateway.environment, transport=old.transport, state=S.PENDING, next_at=utcnow(), idem_key=_next_key(old.idem_key, new),
                 findings=old.findings, supersedes_id=old.id,
             )  # fmt: skip
             session.add(again)
@@ -208,6 +211,30 @@ def send_again(delivery: Delivery, actor: str, note: str) -> str:
         raise Conflict(MOVED_ON) from error
     bell.ring("deliver")
     return new
+
+
+def _require_same_environment(delivery: Delivery) -> None:
+    """A test is not sent for real by repeating it, nor a real sending ended by a test."""
+    if delivery.first_sent_at is None or delivery.gateway.environment is delivery.environment:
+        return
+    name = delivery.gateway.name
+    if delivery.environment is Environment.TEST:
+        raise Conflict(
+            Text(
+                f"Gatewayen »{name}« var en testgateway, da dokumentet blev sendt, og er nu i drift. Vælg »Send rigtigt«, når "
+                "kundens dokumenter skal sendes dertil.",
+                f"The gateway “{name}” was a test gateway when the document was sent, and is live now. Choose “Send for real” "
+                "when the customer's documents are to go there.",
+            )
+        )
+    raise Conflict(
+        Text(
+            f"Gatewayen »{name}« var i drift, da dokumentet blev sendt, og er nu en testgateway, så modtageren ville ikke få "
+            "dokumentet. Sæt gatewayen i drift igen først.",
+            f"The gateway “{name}” was live when the document was sent, and is a test gateway now, so the receiver would not get "
+            "the document. Set the gateway live again first.",
+        )
+    )
 
 
 def _rendition_for(old: Delivery, new: str) -> str | None:
@@ -237,30 +264,62 @@ def _next_key(old_key: str, delivery_id: str) -> str:
 
 
 def rebuild(document: Document, actor: str) -> None:
-    """Read the document from the source again and convert it anew. Only while it has not left.
+    """Read the document from the source again and convert it anew. Only while it has not left, but for tests taken out.
 
     Raises ``Conflict`` where it has left or the adaptor is switched off, ``ServiceError`` where the source
     cannot answer or no longer has it.
     """
+    _build_anew(document, actor, _require_unsent)
+
+
+def send_for_real(document: Document, actor: str) -> None:
+    """Read a document that only went to test gateways again, convert it anew and send it to its customer's live one.
+
+    The tests are superseded. Raises as ``rebuild``, and ``Conflict`` while the customer's documents would not leave for real.
+    """
+    _build_anew(document, actor, _end_tests)
+
+
+def _build_anew(document: Document, actor: str, require: Callable[[Document, str], None]) -> None:
+    """``require`` raises ``Conflict``, or writes the timeline's line, while the document is locked."""
     try:
         read = _read_again(document)
     except SourceError as error:
         raise ServiceError(error.text) from error
-    with transaction() as session:
+    with transaction():
         row = _locked(document.id)
-        has_left = session.scalar(
-            select(Delivery.id).where(
-                Delivery.document_id == row.id,
-                # A cancelled one may have been sent with an unknown outcome.
-                Delivery.first_sent_at.is_not(None) | Delivery.state.not_in((S.BLOCKED, S.SUPERSEDED, S.CANCELLED)),
-            )
-        )
-        if has_left is not None:
-            raise Conflict(MOVED_ON)
+        require(row, actor)
         documents.refresh(row, read)
         documents.queue(row, run_id=row.run_id)
-        events.of_document("rebuilt", row, actor=actor)
     bell.ring("convert")
+
+
+def _require_unsent(document: Document, actor: str) -> None:
+    has_left = db.session.scalar(
+        select(Delivery.id).where(
+            Delivery.document_id == document.id,
+            # A cancelled one may have been sent with an unknown outcome.
+            (Delivery.first_sent_at.is_not(None) & (Delivery.environment == Environment.LIVE))
+            | Delivery.state.not_in((S.BLOCKED, S.SUPERSEDED, S.CANCELLED)),
+        )
+    )
+    if has_left is not None:
+        raise Conflict(MOVED_ON)
+    events.of_document("rebuilt", document, actor=actor)
+
+
+def _end_tests(document: Document, actor: str) -> None:
+    if not trials.leaves_for_real(document):
+        raise Conflict(
+            Text(
+                "Kundens dokumenter sendes stadig kun som test. Sæt adaptoren i drift under Generelt, og vælg en gateway i "
+                "drift til kunden.",
+                "The customer's documents are still only sent as tests. Set the adaptor live under General, and choose a live "
+                "gateway for the customer.",
+            )
+        )
+    if document.stage is not Stage.CONVERTED or not trials.supersede(document, actor):
+        raise Conflict(MOVED_ON)
 
 
 def _read_again(document: Document) -> SourceDocument:
@@ -269,8 +328,9 @@ def _read_again(document: Document) -> SourceDocument:
         query = DocumentQuery(ids=(document.source_id,))
         adaptor = session.get_one(Adaptor, document.adaptor_id)
         standing.require(adaptor)
-        opened = sources.open_source(adaptor)
+        company, opened = adaptor.organization, sources.open_source(adaptor)
     with opened as source:
+        sources.require_company(source, company)
         read = next(iter(source.documents(query)), None)
         skipped = source.skipped
     if read is not None:

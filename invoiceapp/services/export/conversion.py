@@ -16,6 +16,7 @@ from invoiceapp.current import config
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.invoice import Invoice
 from invoiceapp.domain.settings import Settings, SettingsInvalid
+from invoiceapp.domain.settings.general import excludes
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import (
     Adaptor,
@@ -126,7 +127,9 @@ def _convert_or_explain(work: Work, opened: dict[str, Source], stack: ExitStack)
             keep_blocked(work, [reasons.INTERNAL], None)
             return
         if work.adaptor.id not in opened:
-            opened[work.adaptor.id] = stack.enter_context(sources.open_source(work.adaptor))
+            source = stack.enter_context(sources.open_source(work.adaptor))
+            sources.require_company(source, work.adaptor.organization)
+            opened[work.adaptor.id] = source
         _convert(work, opened[work.adaptor.id])
     except SettingsChanged:
         raise
@@ -183,6 +186,9 @@ def _load(document_id: str, token: str) -> Work | None:
 
 def _convert(work: Work, source: Source) -> None:
     """Convert and keep the result. Raises ``UnusableBundle``, ``CannotDraw``, ``SourceError``, ``ServiceError``."""
+    if selection.is_too_old(work.document, work.adaptor):
+        leave_out(work, Stage.LISTED, selection.TOO_OLD.long, "excluded")
+        return
     if work.rule.format not in formats():
         keep_blocked(work, [reasons.unknown_format(work.rule.format)], None)
         return
@@ -191,13 +197,15 @@ def _convert(work: Work, source: Source) -> None:
     except SettingsInvalid as error:
         keep_blocked(work, broken_settings(error.errors), None)
         return
-    if selection.excludes(settings.general.document_types, work.document.type):
+    if excludes(settings.general.document_types, work.document.type):
         leave_out(work, Stage.LISTED, selection.excluded(work.document.type).long, "excluded")
         return
     sent = clearance.sent_itself(work, source, settings)
     skip = clearance.to_skip(sent, settings)
     if skip:
-        leave_out(work, Stage.SKIPPED, reasons.skipped(source.label, skip), "skipped")
+        # By the channels it is found when the settings skip them no longer (``configuration/releasing.py``).
+        channels = " ".join(sorted({one.channel.value for one in skip}))
+        leave_out(work, Stage.SKIPPED, reasons.skipped(source.label, skip), "skipped", channels=channels)
         return
     _convert_to_send(work, source, settings, clearance.findings(work, source, settings, sent))
 

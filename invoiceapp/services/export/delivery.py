@@ -48,12 +48,12 @@ from invoiceapp.gateways.base import (
 )
 from invoiceapp.gateways.base import Receipt as WireReceipt
 from invoiceapp.models import Adaptor, Attempt, Customer, Delivery, Gateway, Receipt, Rendition, db, new_id, utcnow
-from invoiceapp.services.configuration import gateways
+from invoiceapp.services.configuration import gateways, releasing
 from invoiceapp.services.configuration.naming import receiver_email as receiver_email_of
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import ServiceError, text_dict
 
-from . import archive, events, naming, standing
+from . import archive, events, naming, standing, trials
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +166,9 @@ def _deliver_group(gateway_id: str, leases: list[Lease]) -> None:
                 return
             try:
                 _deliver(lease, transport, opened)
+            except standing.Stopped as stopped:
+                _return([lease])
+                releasing.stop_document(stopped.document_id)
             except standing.NotNow as error:
                 log.warning("delivery %s is not sent now: %s", lease.delivery_id, error)
                 _return([lease])
@@ -272,7 +275,8 @@ def _consignment(lease: Lease) -> Consignment:
 def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened) -> str:
     """Commit the attempt with the ids that the wire will see, before the first byte; the attempt's id.
 
-    Raises ``LeaseLost``, and ``standing.NotNow`` where it may not be sent through the opened gateway (any more).
+    Raises ``LeaseLost``, ``standing.NotNow`` where it may not be sent through the opened gateway (any more), and
+    ``standing.Stopped`` where it may not be sent at all.
     """
     attempt_id = new_id()
     now = utcnow()
@@ -280,6 +284,7 @@ def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened) -> st
         standing.require_to_send(lease.delivery_id, lease.gateway_id, opened)
         move(lease, S.LEASED, S.SENDING, Mover.HOLDER, tries=Delivery.tries + 1, next_at=now + LEASE)
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
+        delivery.environment = trials.reached(delivery, opened.environment)
         if delivery.first_sent_at is None:
             delivery.first_sent_at = now
         number = _attempts(delivery.id) + 1

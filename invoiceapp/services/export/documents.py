@@ -28,7 +28,7 @@ from invoiceapp.services.configuration import sources
 from invoiceapp.services.errors import text_dict
 from invoiceapp.sources.base import SourceDocument
 
-from . import events, selection
+from . import events, selection, trials
 
 
 @dataclass(slots=True)
@@ -166,7 +166,7 @@ def _is_excluded(document: Document, adaptor: Adaptor, buyer: _Buyer) -> bool:
 
 
 def _wants_export(document: Document, adaptor: Adaptor, buyer: _Buyer, is_blocked: bool) -> bool:
-    if not buyer.is_active or (adaptor.start_date is not None and document.issue_date < adaptor.start_date):
+    if not buyer.is_active or selection.is_too_old(document, adaptor):
         return False
     if _is_excluded(document, adaptor, buyer):
         return False
@@ -196,6 +196,15 @@ def _count(tally: Tally, run: Run, document: Document, adaptor: Adaptor, buyer: 
         tally.not_activated += 1
 
 
+def _only_tested(run: Run, adaptor: Adaptor, known: Sequence[Document], buyers: Mapping[str, _Buyer]) -> set[str]:
+    """Ids of documents that were only tested and would leave for real now, where a person asked for this export."""
+    if not run.query or run.only_reads:
+        return set()
+    live = trials.live_customers(adaptor, (buyer.id for buyer in buyers.values()))
+    at_rest = [one for one in known if one.stage is Stage.CONVERTED and one.customer_id in live]
+    return trials.of(at_rest) if at_rest else set()
+
+
 def ingest(run: Run, adaptor: Adaptor, read: Sequence[SourceDocument]) -> Tally:
     """Keep a chunk of documents and queue those to be exported. Inside the caller's transaction.
 
@@ -205,17 +214,19 @@ def ingest(run: Run, adaptor: Adaptor, read: Sequence[SourceDocument]) -> Tally:
     buyers = _buyers(adaptor.id, read)
     blocked = _in_state(list(known.values()), DeliveryState.BLOCKED)
     cancelled = _in_state(list(known.values()), DeliveryState.CANCELLED) - blocked
+    tested = _only_tested(run, adaptor, list(known.values()), buyers)
     tally = Tally(read=len(read))
     for item in read:
         existing = known.get(item.id)
-        is_blocked = existing is not None and existing.id in blocked
+        is_blocked = existing is not None and existing.id in blocked | tested
         document = _take_in(item, existing, adaptor, is_blocked)
         if document.id in cancelled and document.stage is Stage.LISTED:
             # A person took it out; only a person fetches it again.
             document.stage = Stage.CONVERTED
         buyer = buyers.get(item.customer_id, _UNKNOWN)
         document.customer_id = buyer.id
-        if not run.only_reads and _wants_export(document, adaptor, buyer, is_blocked):
+        wanted = not run.only_reads and _wants_export(document, adaptor, buyer, is_blocked)
+        if wanted and (document.id not in tested or trials.supersede(document, run.actor)):
             queue(document, run_id=run.id)
             tally.queued += 1
         else:

@@ -9,10 +9,10 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Update, exists, select, update
+from sqlalchemy import Update, exists, func, select, update
 
 from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState
 from invoiceapp.domain.findings import Finding, Text
@@ -24,7 +24,7 @@ from invoiceapp.services.configuration.versions import version
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import text_dict
 
-from . import events, interchanges, naming
+from . import events, interchanges, naming, trials
 from .rendering import Rendered, filename
 
 
@@ -65,10 +65,11 @@ class SettingsChanged(Exception):
 def _basis(adaptor: Any, rule: Any, gateway: Any) -> str:
     """Of rows, or of the same columns of them."""
     approved_at = rule.approved_at.isoformat() if rule.approved_at else None
+    start_date = adaptor.start_date.isoformat() if adaptor.start_date else None
     return version(
         [
-            adaptor.settings, adaptor.environment, rule.active, rule.format, rule.gateway_id, rule.settings, approved_at,
-            gateway.environment, gateway.kind,
+            adaptor.settings, adaptor.environment, start_date, rule.active, rule.format, rule.gateway_id, rule.settings,
+            approved_at, gateway.environment, gateway.kind,
         ]
     )  # fmt: skip
 
@@ -79,7 +80,9 @@ def _current_basis(work: Work) -> str | None:
     Whoever saves meanwhile waits. The document is locked first, as everywhere.
     """
     adaptor = db.session.execute(
-        select(Adaptor.settings, Adaptor.environment).where(Adaptor.id == work.adaptor.id).with_for_update(read=True)
+        select(Adaptor.settings, Adaptor.environment, Adaptor.start_date)
+        .where(Adaptor.id == work.adaptor.id)
+        .with_for_update(read=True)
     ).one()
     columns = (ExportRule.active, ExportRule.format, ExportRule.gateway_id, ExportRule.settings, ExportRule.approved_at)
     rule = db.session.execute(
@@ -118,7 +121,7 @@ def idempotency_key(work: Work, sha256: str) -> str:
     document = work.document
     parts = (
         document.subscription_id, document.adaptor_id, document.source_id, document.bundle_sha256,
-        work.rule.format, work.gateway.id, sha256,
+        work.rule.format, work.gateway.id, sha256, *trials.key_parts(work.gateway),
     )  # fmt: skip
     digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
     return base64.b32encode(digest[:20]).decode("ascii").lower()
@@ -159,6 +162,7 @@ def _delivery(work: Work) -> Delivery:
         existing.fence += 1
         return existing
     # The customer may have been moved to another gateway while the document was blocked for the old one.
+    due = _due_before(work.document.id)
     _supersede_blocked(work.document.id)
     delivery = Delivery(
         subscription_id=work.document.subscription_id,
@@ -166,28 +170,39 @@ def _delivery(work: Work) -> Delivery:
         document_id=work.document.id,
         gateway_id=work.gateway.id,
         state=DeliveryState.BLOCKED,
+        next_at=due,
         idem_key="",
+        supersedes_id=trials.superseded_by(work.document.id, work.gateway),
     )
     db.session.add(delivery)
     return delivery
+
+
+def _due_before(document_id: str) -> datetime | None:
+    """When a delivery was due that was taken back to be built anew (``configuration/releasing.py``): it keeps that."""
+    return db.session.scalar(
+        select(func.min(Delivery.next_at)).where(
+            Delivery.document_id == document_id, Delivery.state == DeliveryState.BLOCKED
+        )
+    )
 
 
 def _supersede_blocked(document_id: str) -> None:
     db.session.execute(
         update(Delivery)
         .where(Delivery.document_id == document_id, Delivery.state == DeliveryState.BLOCKED)
-        .values(state=DeliveryState.SUPERSEDED, finished_at=utcnow())
+        .values(state=DeliveryState.SUPERSEDED, finished_at=utcnow(), next_at=None)
     )
 
 
-def leave_out(work: Work, stage: Stage, why: Text, kind: str) -> None:
+def leave_out(work: Work, stage: Stage, why: Text, kind: str, **more: str) -> None:
     """No delivery: the settings leave the document out. Nothing where the lease was lost.
 
-    ``stage`` is where it stays, ``kind`` the timeline's word. Raises ``SettingsChanged``.
+    ``stage`` is where it stays, ``kind`` the timeline's word, ``more`` is kept with the reason. Raises ``SettingsChanged``.
     """
     values = {
         "stage": stage, "lease_until": None, "lease_token": None, "customer_id": work.rule.customer_id,
-        "error": text_dict(why) if stage is Stage.SKIPPED else None,
+        "error": text_dict(why, **more) if stage is Stage.SKIPPED else None,
     }  # fmt: skip
     with transaction():
         if not changed(db.session.execute(still_ours(work.document.id, work.token).values(**values))):
@@ -199,7 +214,7 @@ def leave_out(work: Work, stage: Stage, why: Text, kind: str) -> None:
 
 def _describe(delivery: Delivery, work: Work, findings: list[Finding]) -> None:
     delivery.format, delivery.transport = work.rule.format, work.gateway.kind
-    delivery.run_id = work.document.run_id
+    delivery.run_id, delivery.environment = work.document.run_id, work.gateway.environment
     delivery.findings = [finding.to_dict() for finding in findings]
 
 
@@ -239,7 +254,8 @@ def keep_rendition(
         delivery.rendition_id = rendition.id
         delivery.idem_key = key
         delivery.state = DeliveryState.PENDING if may_leave else DeliveryState.BLOCKED
-        delivery.next_at = now + hold if may_leave else None
+        due = min(filter(None, (delivery.next_at, now + hold)))
+        delivery.next_at = due if may_leave else None
         session.flush()
         events.of_delivery(
             "converted", delivery, format=work.format.id, size=size, sha256=sha256, file_name=name.to_dict()
@@ -249,8 +265,8 @@ def keep_rendition(
             events.of_delivery("blocked", delivery, rules=stopped_by)
             return
         events.of_delivery("validated", delivery, rules=rules)
-        if hold:
-            events.of_delivery("held", delivery, until=(now + hold).isoformat())
+        if due > now:
+            events.of_delivery("held", delivery, until=due.isoformat())
 
 
 def _rendition(work: Work, rendered: Rendered, invoice: Invoice, sha256: str, size: int) -> Rendition:

@@ -96,7 +96,9 @@ class Work:
     seen: set[str] = field(default_factory=set)
     """The source's ids of the documents that were kept"""
     failed: list[str] = field(default_factory=list)
-    """The source's ids of the documents that could not be read, to be tried again"""
+    """The source's ids of the documents that could not be read, to be tried again; oldest approval first"""
+    failed_again: list[str] = field(default_factory=list)
+    """The same of those that earlier runs could not read either, so older ones"""
     left_out: list[dict[str, str]] = field(default_factory=list)
     """What a person asked for and the settings leave out"""
 
@@ -138,11 +140,11 @@ def _try_again(work: Work, source: Source, waiting: Sequence[str]) -> None:
         except (SourceUnavailable, CredentialsRefused) as error:
             source.skipped.append((document_id, error))
             # Perhaps only this one makes the source fail: next time it is the last one, not the first.
-            work.failed.extend([*waiting[position + 1 :], document_id])
+            work.failed_again.extend([*waiting[position + 1 :], document_id])
             return
         except SourceError as error:
             source.skipped.append((document_id, error))
-        work.failed.extend(_ids_of(source.skipped[before:]))
+        work.failed_again.extend(_ids_of(source.skipped[before:]))
 
 
 def _newest(seen: str | None, chunk: Sequence[SourceDocument]) -> str | None:
@@ -204,11 +206,13 @@ def _problems(source: Source) -> list[dict[str, str]]:
     return [text_dict(error.text, id=record_id) for record_id, error in source.skipped]
 
 
-def _to_retry(run_id: str, failed: Sequence[str]) -> list[str]:
+def _to_retry(work: Work) -> list[str]:
     """The newest ``MOST_RETRIES``: so many broken records are a change in the source, and need a person."""
-    if len(failed) > MOST_RETRIES:
-        log.error("run %s: %d records could not be read, too many to be tried again", run_id, len(failed))
-    return list(failed[:MOST_RETRIES])
+    failed = len(work.failed) + len(work.failed_again)
+    if failed > MOST_RETRIES:
+        log.error("run %s: %d records could not be read, too many to be tried again", work.run_id, failed)
+    newest = work.failed[-MOST_RETRIES:]
+    return [*newest, *work.failed_again[: MOST_RETRIES - len(newest)]]
 
 
 def _finish(run_id: str, token: str, work: Work, problems: list[dict[str, str]]) -> None:
@@ -231,5 +235,5 @@ def _finish(run_id: str, token: str, work: Work, problems: list[dict[str, str]])
         adaptor.source_checked_at, adaptor.source_error = utcnow(), None
         if run.moves_watermark:
             adaptor.watermark = work.newest or adaptor.watermark
-            adaptor.retry_ids = _to_retry(run_id, work.failed)
+            adaptor.retry_ids = _to_retry(work)
         events.of_run("run_finished", run, read=run.read, queued=run.queued, skipped=skipped)

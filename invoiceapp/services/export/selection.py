@@ -11,23 +11,13 @@ from sqlalchemy import select
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.domain.settings import SettingsInvalid
+from invoiceapp.domain.settings.general import excludes
 from invoiceapp.models import Adaptor, Document, ExportRule, Stage, db
 from invoiceapp.services.configuration.settings import resolve_one
 
-_WANTED = {
-    "invoices": frozenset({DocumentType.INVOICE}),
-    "credit-notes": frozenset({DocumentType.CREDIT_NOTE}),
-}
-_EVERYTHING = frozenset(DocumentType)
-
-
-def excludes(document_types: str, kind: DocumentType) -> bool:
-    """Whether the effective setting ``general.documentTypes`` leaves this type out."""
-    return kind not in _WANTED.get(document_types, _EVERYTHING)
-
 
 def is_excluded(kind: DocumentType, common: Mapping[str, Any], override: Mapping[str, Any]) -> bool:
-    """The same from stored settings. Settings that cannot be used leave nothing out: conversion says what is wrong."""
+    """``excludes`` with the effective setting. Settings that cannot be used leave nothing out: conversion says what is wrong."""
     try:
         value = resolve_one("general", "documentTypes", common, override).value
     except SettingsInvalid:
@@ -50,7 +40,7 @@ _NOT_ACTIVATED = Reason(
         "The customer is not activated. Activate the customer; then a manual export takes the document.",
     ),
 )
-_TOO_OLD = Reason(
+TOO_OLD = Reason(
     Text("Ældre end startdatoen", "Older than the start date"),
     Text(
         "Dokumentet er ældre end den første dato, der eksporteres fra. Datoen kan ændres på adaptoren.",
@@ -86,11 +76,16 @@ def excluded(kind: DocumentType) -> Reason:
     return _NO_CREDIT_NOTES if kind is DocumentType.CREDIT_NOTE else _NO_INVOICES
 
 
+def is_too_old(document: Document, adaptor: Adaptor) -> bool:
+    """Whether it is older than the first date that is exported: such documents are never sent."""
+    return adaptor.start_date is not None and document.issue_date < adaptor.start_date
+
+
 def _why(document: Document, adaptor: Adaptor, active: bool | None, override: Mapping[str, Any]) -> Reason:
     if not active:
         return _NOT_ACTIVATED
-    if adaptor.start_date is not None and document.issue_date < adaptor.start_date:
-        return _TOO_OLD
+    if is_too_old(document, adaptor):
+        return TOO_OLD
     if is_excluded(document.type, adaptor.settings, override):
         return excluded(document.type)
     return _READ_ONLY

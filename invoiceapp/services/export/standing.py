@@ -12,10 +12,13 @@ from itertools import product
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Adaptor, Delivery, Environment, Gateway, db
+from invoiceapp.models import Adaptor, Delivery, Document, Environment, ExportRule, Gateway, db
+from invoiceapp.services.configuration import outgoing
 from invoiceapp.services.configuration.environments import may_reach
 from invoiceapp.services.configuration.versions import version
 from invoiceapp.services.errors import Conflict
+
+from .selection import is_too_old
 
 _DELETED = Text(
     "Adaptoren er slettet, så der hentes og sendes ikke mere. Dokumenterne i arkivet kan stadig ses.",
@@ -53,6 +56,14 @@ class NotNow(Exception):
     """Between claim and sending somebody switched the adaptor off, or changed where it would send."""
 
 
+class Stopped(Exception):
+    """Its customer was deactivated before anything left, or it is older than the start date: it is not sent."""
+
+    def __init__(self, document_id: str) -> None:
+        super().__init__(document_id)
+        self.document_id = document_id
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A gateway as it was when its transport was opened: that is where the bytes would go."""
@@ -68,9 +79,9 @@ def opened(gateway: Gateway) -> Opened:
 
 
 def require_to_send(delivery_id: str, gateway_id: str, used: Opened) -> None:
-    """The last look before the first byte. Raises ``NotNow``.
+    """The last look before the first byte. Raises ``NotNow``, ``Stopped``.
 
-    Inside the caller's transaction, until whose end nobody switches adaptor or gateway.
+    Inside the caller's transaction, until whose end nobody switches adaptor, gateway or customer.
     """
     its_adaptor = select(Delivery.adaptor_id).where(Delivery.id == delivery_id).scalar_subquery()
     adaptor = db.session.scalars(
@@ -91,3 +102,21 @@ def require_to_send(delivery_id: str, gateway_id: str, used: Opened) -> None:
         raise NotNow("a test adaptor never reaches a live gateway")
     if opened(gateway) != used:
         raise NotNow("the gateway's settings were changed since it was opened")
+    _require_wanted(delivery_id, adaptor)
+
+
+def _require_wanted(delivery_id: str, adaptor: Adaptor) -> None:
+    """Raises ``Stopped``. What was tried before goes on, and so does what a person sends again."""
+    document = db.session.scalar(
+        select(Document)
+        .join(Delivery, Delivery.document_id == Document.id)
+        .where(Delivery.id == delivery_id, Delivery.first_sent_at.is_(None), ~outgoing.repeats())
+        .execution_options(populate_existing=True)
+    )
+    if document is None:
+        return
+    is_active = db.session.scalar(
+        select(ExportRule.active).where(ExportRule.customer_id == document.customer_id).with_for_update(read=True)
+    )
+    if not is_active or is_too_old(document, adaptor):
+        raise Stopped(document.id)

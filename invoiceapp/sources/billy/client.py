@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, TypeGuard
 
-import requests
 import urllib3
 from urllib3.util import Url, parse_url
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.sources.base import CredentialsRefused, NotFound, SourceChanged, SourceError, SourceUnavailable
+
+from .connection import CHANGED, Connection
 
 BASE_URL = "https://api.billysbilling.com/v2"
 DOWNLOAD_HOSTS = ("download.billy.dk", ".billysbilling.com", ".billy.dk")
@@ -31,26 +29,10 @@ LARGEST_PAGE = 1000
 MAX_PAGES = 10_000
 #: How often a list is read from its start because it shrank meanwhile.
 MAX_PASSES = 3
-_CHUNK = 65_536
-_FIRST_PAUSE = 0.5
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 Record = dict[str, Any]
 
-_CHANGED = Text(
-    "Billy svarede på en måde, som programmet ikke kender, så læsningen er stoppet, og intet er gættet. "
-    "Prøv igen om lidt. Sker det igen, så giv besked til den, der driver denne installation.",
-    "Billy answered in a way that this program does not know, so reading stopped and nothing was guessed. "
-    "Try again in a while. If it happens again, tell whoever runs this installation.",
-)
-_UNAVAILABLE = Text(
-    "Billy svarer ikke lige nu. Du skal ikke gøre noget; vi prøver igen ved næste kørsel.",
-    "Billy does not answer right now. You need not do anything; the next run tries again.",
-)
-_BUSY = Text(
-    "Billy beder os vente, fordi der har været mange opslag. Du skal ikke gøre noget; vi prøver igen senere.",
-    "Billy asks us to wait because of many requests. You need not do anything; we will try again later.",
-)
 _MOVING = Text(
     "Listen i Billy blev ved med at ændre sig, mens den blev læst. Du skal ikke gøre noget; næste kørsel prøver igen.",
     "The list in Billy kept changing while it was read. You need not do anything; the next run tries again.",
@@ -113,21 +95,6 @@ class Page:
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    retry_after: float | None
-    body: bytes
-
-
-class _NoAnswer(Exception):
-    """No complete answer came; the message may go to the log."""
-
-
-class _TooLarge(Exception):
-    """The answer is larger than anything we asked for."""
-
-
 def _refuse_constant(name: str) -> NoReturn:
     """RFC 8259 section 6: NaN and Infinity are not JSON."""
     raise ValueError(f"{name} is not a number")
@@ -140,19 +107,6 @@ def _parse_json(body: bytes) -> Record | None:
         document = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
         if isinstance(document, dict):
             return document
-    return None
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Seconds to wait by a ``Retry-After`` header, number or date (RFC 9110 10.2.3)."""
-    if not retry_after:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", retry_after.strip()):
-        return float(retry_after)
-    with suppress(ValueError):
-        moment = parsedate_to_datetime(retry_after)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
     return None
 
 
@@ -173,27 +127,10 @@ def _page(document: Record, root: str, records: list[Record]) -> Page:
     return Page(records, sideloaded, _count(paging.get("pageCount")), _count(paging.get("total")))
 
 
-def _read_body(response: requests.Response, limit: int, deadline: float) -> bytes:
-    """The body, or ``_TooLarge`` above ``limit`` bytes, or ``_NoAnswer`` after ``deadline``."""
-    body = bytearray()
-    # read1 returns what has arrived, so that a trickle of single bytes cannot outlive the deadline.
-    while chunk := response.raw.read1(_CHUNK, decode_content=True):
-        body += chunk
-        if len(body) > limit:
-            raise _TooLarge(f"more than {limit} bytes")
-        if time.monotonic() > deadline:
-            raise _NoAnswer("too slow")
-    return bytes(body)
-
-
 class BillyClient:
     """Reads from Billy with one company's token; use it in one thread.
 
-    ``timeout`` is (seconds to connect, seconds for a whole answer); one answer
-    can take at most twice the second, where it stalls just before the end.
-    A GET is tried ``tries`` times on 408, 429, 5xx and lost connections, with
-    pauses of at most ``longest_wait`` seconds; a longer ``Retry-After`` is left
-    to the caller in ``SourceUnavailable.retry_after``.
+    ``timeout``, ``sleep``, ``tries`` and ``longest_wait`` are those of ``Connection``.
 
     Methods raise ``SourceError`` only: ``CredentialsRefused`` (401, 403, or a
     token or address that cannot be right), ``NotFound``, ``SourceUnavailable``
@@ -218,18 +155,11 @@ class BillyClient:
         self._base_url = base_url.strip().rstrip("/")
         self._base = _parse_base_url(self._base_url)
         self._download_hosts = download_hosts
-        self._timeout = timeout
-        self._sleep = sleep
-        self._tries = tries
-        self._longest_wait = longest_wait
-        self._session = requests.Session()
-        self._session.trust_env = False
-        # Uncompressed, because a compressed trickle would be read past the deadline.
-        self._session.headers.update({"User-Agent": "invoiceapp", "Accept-Encoding": "identity"})
+        self._connection = Connection(timeout, sleep, tries, longest_wait)
 
     def close(self) -> None:
         """Give connections back."""
-        self._session.close()
+        self._connection.close()
 
     def get_one(self, path: str, root: str, params: Mapping[str, str] | None = None) -> Record:
         """The record under ``root`` (singular) at ``path``, e.g. ``/invoices/abc`` and ``invoice``."""
@@ -240,7 +170,7 @@ class BillyClient:
         document = self._json(path, params)
         record = document.get(root)
         if not isinstance(record, dict):
-            raise SourceChanged(_CHANGED, f"GET {path}: no object {root!r}")
+            raise SourceChanged(CHANGED, f"GET {path}: no object {root!r}")
         return _page(document, root, [record])
 
     def list_all(self, path: str, root: str, params: Mapping[str, str] | None = None) -> Iterator[Record]:
@@ -279,7 +209,7 @@ class BillyClient:
         the link does not work (any more): read the document again for a new one.
         """
         host = self._download_host(url)
-        answer = self._answer(url, {}, {}, LARGEST_PDF, f"PDF from {host}")
+        answer = self._connection.get(url, {}, {}, LARGEST_PDF, f"PDF from {host}")
         if answer.status >= 400:
             raise SourceUnavailable(_NO_DOWNLOAD, f"PDF from {host}: HTTP {answer.status}")
         if answer.status != 200 or not answer.body.startswith(b"%PDF"):
@@ -293,22 +223,22 @@ class BillyClient:
             document = self._json(path, {**params, "page": str(number), "pageSize": str(page_size)})
             records = document.get(root)
             if not _is_record_list(records):
-                raise SourceChanged(_CHANGED, f"GET {path}: no list {root!r}")
+                raise SourceChanged(CHANGED, f"GET {path}: no list {root!r}")
             page = _page(document, root, records)
             yield page
             if _is_last(page, number, page_size, seen):
                 return
             seen.update(_ids(page))
-        raise SourceChanged(_CHANGED, f"GET {path}: more than {MAX_PAGES} pages")
+        raise SourceChanged(CHANGED, f"GET {path}: more than {MAX_PAGES} pages")
 
     def _json(self, path: str, params: Mapping[str, str] | None) -> Record:
         headers = {"X-Access-Token": self._token, "Accept": "application/json", "Accept-Language": "en_US"}
-        answer = self._answer(self._base_url + path, params or {}, headers, LARGEST_JSON, f"GET {path}")
+        answer = self._connection.get(self._base_url + path, params or {}, headers, LARGEST_JSON, f"GET {path}")
         document = _parse_json(answer.body)
         if answer.status != 200:
             raise self._error(answer.status, document or {}, path)
         if document is None:
-            raise SourceChanged(_CHANGED, f"GET {path}: no JSON object")
+            raise SourceChanged(CHANGED, f"GET {path}: no JSON object")
         return document
 
     def _error(self, status: int, document: Record, path: str) -> SourceError:
@@ -323,44 +253,8 @@ class BillyClient:
         if status == 404 and code == "RECORD_NOT_FOUND":
             return NotFound(_NOT_FOUND, detail)
         if status in (400, 404):
-            return RequestUnknown(_CHANGED, detail)
-        return SourceChanged(_CHANGED, detail)
-
-    def _answer(
-        self, url: str, params: Mapping[str, str], headers: Mapping[str, str], limit: int, name: str
-    ) -> _Answer:
-        """The answer to a GET, after as many tries as it takes; ``name`` stands for it in errors."""
-        for attempt in range(1, self._tries + 1):
-            text, retry_after = _UNAVAILABLE, None
-            try:
-                answer = self._fetch(url, params, headers, limit)
-            except _NoAnswer as error:
-                reason = str(error)
-            except _TooLarge as error:
-                raise SourceChanged(_CHANGED, f"{name}: {error}") from None
-            else:
-                if answer.status not in (408, 429) and answer.status < 500:
-                    return answer
-                reason, retry_after = f"HTTP {answer.status}", answer.retry_after
-                text = _BUSY if answer.status == 429 else _UNAVAILABLE
-            pause = max(retry_after or 0, _FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
-            if attempt == self._tries or pause > self._longest_wait:
-                break
-            self._sleep(pause)
-        # Outside the handlers, because the errors of requests hold the request and so the token.
-        raise SourceUnavailable(text, f"{name}: {reason}", retry_after)
-
-    def _fetch(self, url: str, params: Mapping[str, str], headers: Mapping[str, str], limit: int) -> _Answer:
-        """One try of one GET."""
-        deadline = time.monotonic() + self._timeout[1]
-        try:
-            with self._session.get(
-                url, params=params, headers=headers, stream=True, allow_redirects=False, timeout=self._timeout
-            ) as response:
-                body = _read_body(response, limit, deadline)
-                return _Answer(response.status_code, _seconds(response.headers.get("Retry-After")), body)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _NoAnswer(type(error).__name__) from None
+            return RequestUnknown(CHANGED, detail)
+        return SourceChanged(CHANGED, detail)
 
     def _download_host(self, url: str) -> str:
         """The host of a PDF's address, where it is one that we may ask (no reaching into the own network)."""

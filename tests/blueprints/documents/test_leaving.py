@@ -14,7 +14,7 @@ from sqlalchemy import update
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.models import Adaptor, Document, Environment, ExportRule, Gateway, Stage, User, db, utcnow
-from invoiceapp.services.export import events, reasons
+from invoiceapp.services.export import actions, events, reasons
 
 S = DeliveryState
 Make = Callable[..., Any]
@@ -173,9 +173,40 @@ def test_an_excluded_document_says_which_setting_leaves_it_out(signed_in, docume
 
 
 def test_every_kind_of_event_has_words(signed_in, document, held):
-    for kind in ("excluded", "skipped", "send_anyway", "approved", "sent_now"):
+    for kind in ("excluded", "skipped", "send_anyway", "approved", "sent_now", "sent_for_real"):
         events.of_delivery(kind, held, **WORDS)
     db.session.commit()
     html = page(signed_in, document)
-    for kind in ("excluded", "send_anyway", "sent_now"):
+    for kind in ("excluded", "send_anyway", "sent_now", "sent_for_real"):
         assert f"<strong>{kind}" not in html
+
+
+@pytest.fixture
+def tested(document: Document, make_delivery: Make) -> Any:
+    return make_delivery(document, S.DELIVERED, environment=Environment.TEST, first_sent_at=utcnow())
+
+
+def test_what_only_went_to_a_test_gateway_says_so_and_can_be_sent_for_real(signed_in, document, tested):
+    html = page(signed_in, document)
+    assert "Only sent as a test" in html and "SFTP · Test" in html and choices(html) == ["send-for-real"]
+    assert "SFTP · Test" in signed_in.get("/").text
+
+
+def test_while_the_customers_gateway_is_a_test_one_nothing_is_offered(signed_in, document, tested, gateway: Gateway):
+    gateway.environment = Environment.TEST
+    db.session.commit()
+    html = page(signed_in, document)
+    assert "Once the adaptor and the customer" in html and "send-for-real" not in choices(html)
+
+
+def test_what_went_out_for_real_says_nothing_of_tests(signed_in, document, make_delivery):
+    make_delivery(document, S.DELIVERED, first_sent_at=utcnow())
+    html = page(signed_in, document)
+    assert "Only sent as a test" not in html and "SFTP · Test" not in html
+
+
+def test_sending_for_real_is_carried_out(signed_in, document, tested, submit: Submit, monkeypatch):
+    key, done = document.id, []
+    monkeypatch.setattr(actions, "send_for_real", lambda row, actor: done.append((row.id, actor)))
+    assert submit(signed_in, f"/documents/{key}/send-for-real").status_code == 303
+    assert done == [(key, "ejer@example.com")]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from invoiceapp.blueprints.readiness import views, words
 from invoiceapp.models import (
@@ -256,6 +256,29 @@ def test_the_poll_shows_how_far_it_is_and_ends_with_the_check(
     db.session.commit()
     ended = signed_in.get("/readiness/live")
     assert ended.status_code == 286 and "<progress" not in ended.text and "1 document would go" in ended.text
+
+
+def test_the_poll_counts_and_leaves_the_causes_for_the_end(
+    signed_in: FlaskClient, adaptor: Adaptor, stopped: Make, job: Make
+) -> None:
+    stopped("Aarhus", R010, 2)
+    running = job(JobState.RUNNING, done=1, total=2, finished_at=None)
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    for path in ("/readiness", "/readiness/live"):
+        page = signed_in.get(path).text
+        assert "1 needs something" in page and "shown here when the check has ended" in page
+        assert "PEPPOL-EN16931-R010" not in page
+    assert asked and not any("customer.problems" in statement for statement in asked), "20 000 of them take a second"
+    running.state = JobState.FINISHED
+    running.finished_at = utcnow()
+    db.session.commit()
+    ended = signed_in.get("/readiness/live")
+    assert ended.status_code == 286 and "PEPPOL-EN16931-R010" in ended.text and "has ended" not in ended.text
 
 
 def test_a_check_that_failed_says_why(signed_in: FlaskClient, adaptor: Adaptor, going: Make, job: Make) -> None:

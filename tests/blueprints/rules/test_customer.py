@@ -421,3 +421,62 @@ def test_a_search_keeps_what_is_ticked(signed_in: FlaskClient, make_customer: Ma
     assert other.id not in page
     row = page.split(f'name="ids" value="{ticked.id}"')[1].partition(">")[0]
     assert "checked" in row
+
+
+def test_the_search_finds_names_in_any_case_as_the_list_does(
+    signed_in: FlaskClient, make_customer: Make, submit: Any
+) -> None:
+    giver, found = make_customer("Giver"), make_customer("ÆRØ Kommune")
+    make_customer("Odense")
+    own(giver, general={"note": "Hej"})
+    data = {"step": "search", "q": "ærø", "everything": "1", "sections": ["general"]}
+    page = submit(signed_in, f"/customers/{giver.id}/copy", data).text
+    assert re.findall(r'name="ids" value="([^"]+)"', page) == [found.id]
+    submit(signed_in, f"/customers/{giver.id}/copy", data | {"step": "copy"})
+    assert again(found).settings == {"general": {"note": "Hej"}}
+
+
+def test_the_activation_form_moves_no_active_customer(
+    signed_in: FlaskClient, make_customer: Make, gateway: Gateway, submit: Any
+) -> None:
+    customer = make_customer("A")
+    other = Gateway(subscription_id=gateway.subscription_id, name="Anden", kind="email", config={}, secrets={})
+    db.session.add(other)
+    db.session.commit()
+    data = {"format": "oioubl-2.1", "gateway": other.id}
+    answer = submit(signed_in, f"/customers/{customer.id}/rule", data)
+    assert (again(customer).format, customer.rule.gateway_id) == ("peppol-bis-3", gateway.id)
+    assert answer.headers["Location"] == f"/customers/{customer.id}?group=format"
+    assert "Kunden er allerede aktiveret" in signed_in.get(answer.headers["Location"]).text
+
+
+def test_a_customer_at_rest_is_activated_as_its_page_says_or_not_at_all(
+    signed_in: FlaskClient, make_customer: Make, gateway: Gateway, submit: Any
+) -> None:
+    customer = make_customer("A", active=False)
+    page = signed_in.get(f"/customers/{customer.id}").text
+    form = page.partition(f'action="/customers/{customer.id}/rule"')[2].partition("</form>")[0]
+    data = dict(re.findall(r'name="(version|format|gateway)" value="([^"]*)"', form))
+    assert set(data) == {"version", "format", "gateway"}
+    saving.save_overrides(customer.id, {"format": "oioubl-2.1"})
+    submit(signed_in, f"/customers/{customer.id}/rule", data)
+    assert (again(customer).active, customer.rule.format) == (False, "oioubl-2.1")
+
+
+def test_where_the_other_choice_was_changed_both_are_shown(
+    signed_in: FlaskClient, make_customer: Make, gateway: Gateway, submit: Any
+) -> None:
+    customer = make_customer("A")
+    other = Gateway(subscription_id=gateway.subscription_id, name="Anden", kind="email", config={}, secrets={})
+    db.session.add(other)
+    db.session.commit()
+    seen = version_on(signed_in, f"/customers/{customer.id}?group=format")
+    saving.save_overrides(customer.id, {"gateway": other.id})
+    data = {"group": "format", "version": seen, "format": "oioubl-2.1"}
+    answer = submit(signed_in, f"/customers/{customer.id}/settings", data)
+    assert answer.status_code == 409
+    assert f'<option value="{other.id}" selected' in answer.text
+    assert again(customer).format == "peppol-bis-3"
+    data["version"] = re.findall(r'name="version" value="([^"]+)"', answer.text)[-1]
+    assert submit(signed_in, f"/customers/{customer.id}/settings", data).status_code == 303
+    assert (again(customer).format, customer.rule.gateway_id) == ("oioubl-2.1", other.id)

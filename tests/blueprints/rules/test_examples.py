@@ -38,7 +38,7 @@ def read(customer: Customer, make_document: Callable[..., Document]) -> Callable
         changes = {"invoiceNo": number, "contactMessage": message, "orderNo": order, **invoice}
         bundle = {**bundle, "invoice": {**bundle["invoice"], **changes}}
         return make_document(
-            customer, number, bundle=bundle, order_number=order, issue_date=date(2026, 11, int(number))
+            customer, number, bundle=bundle, order_number=order, issue_date=date(2026, 11, int(number.split("/")[-1]))
         )
 
     return make
@@ -142,6 +142,14 @@ def test_a_template_shows_the_names_that_the_newest_documents_would_get(
     assert "<code>invoice-2_Skolen_42_A-7_2026-11-02.xml</code>" in shown
     assert "{key8}" not in shown
     assert "k7m2q4xz" in text(signed_in, f"/customers/{customer.id}/file-name", template="{key8}")
+
+
+def test_a_number_that_no_file_name_can_hold_shows_the_key_and_says_what_it_is(
+    signed_in: FlaskClient, customer: Customer, read: Callable[..., Document]
+) -> None:
+    read("2026/1")
+    shown = text(signed_in, f"/customers/{customer.id}/file-name", template="{number}")
+    assert "<code>2026-1-k7m2q4xz.xml</code>" in shown and "k7m2q4xz stands for {key8}" in shown
 
 
 def test_the_examples_of_the_common_settings_name_the_customers(

@@ -33,7 +33,7 @@ from invoiceapp.services.configuration.customer_reading import Reading
 
 Make = Callable[..., Any]
 HTMX = {"HX-Request": "true"}
-HANDLERS = {bulk.ACTIVATE: bulk.run_activation, bulk.DEACTIVATE: bulk.run_deactivation}
+HANDLERS = {bulk.KIND: bulk.run}
 HARMFUL = ["'; --", "<script>alert(1)</script>", "\u202eevil", "😀" * 50, "x" * 5_000, "-1", "[]", "%ff"]
 
 
@@ -467,8 +467,8 @@ def test_more_than_a_request_takes_goes_on_in_the_background_and_tells_its_end(
 
 def test_a_job_that_failed_says_why_and_what_stands(signed_in: FlaskClient, adaptor: Adaptor) -> None:
     job = Job(
-        subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, kind="activate", state=JobState.FAILED,
-        done=500, total=900, result={"done": 480, "already": 20}, error={"da": "Gatewayen er væk.", "en": "Gone."},
+        subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, kind="bulk", state=JobState.FAILED,
+        parameters={"change": "activate"}, done=500, total=900, result={"done": 480, "already": 20}, error={"da": "Gatewayen er væk.", "en": "Gone."},
     )  # fmt: skip
     db.session.add(job)
     db.session.commit()
@@ -481,7 +481,7 @@ def test_jobs_of_others_and_of_other_kinds_are_not_found(
     signed_in: FlaskClient, stranger: FlaskClient, adaptor: Adaptor
 ) -> None:
     ids = {"subscription_id": adaptor.subscription_id, "adaptor_id": adaptor.id}
-    mine, other = Job(**ids, kind="activate"), Job(**ids, kind="preflight")
+    mine, other = Job(**ids, kind="bulk", parameters={"change": "activate"}), Job(**ids, kind="preflight")
     db.session.add_all((mine, other))
     db.session.commit()
     for path in ("", "/live"):

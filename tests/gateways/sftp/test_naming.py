@@ -18,7 +18,7 @@ def names(config: dict[str, Any], **fields: Any) -> list[str]:
 
 def test_without_a_customers_template_the_gateways_names_stay_as_they_were():
     assert names({}) == ["invoice_7_mfrggzdf.xml"]
-    assert names({"filename": "{number}", "folder": "/ind"}, document_no="2026/17") == ["/ind/2026-17.xml"]
+    assert names({"filename": "{number}", "folder": "/ind"}, document_no="2026-17") == ["/ind/2026-17.xml"]
     assert names({}, document_type="creditNote") == ["creditNote_7_mfrggzdf.xml"]
 
 
@@ -39,3 +39,11 @@ def test_the_same_key_gives_the_same_wire_id_and_another_key_another_one():
 
     assert wire("mfrggzdfmztwq2lk") == wire("mfrggzdfmztwq2lk") == {"filename": "7-mfrggzdf.xml"}
     assert wire("aaaaaaaamztwq2lk") == {"filename": "7-aaaaaaaa.xml"}
+
+
+def test_numbers_that_the_server_cannot_tell_apart_get_names_of_their_own():
+    template = {"filename": "{number}", "with_pdf": True}
+    assert names(template, document_no="12-3") == ["12-3.xml"]
+    assert names(template, document_no="12/3", companions=(PDF,)) == ["12-3-mfrggzdf.xml", "12-3-mfrggzdf.pdf"]
+    own = FileName("{number}", {"number": "12.3."})
+    assert names({}, file_name=own) == ["12.3-mfrggzdf.xml"], "the customer's own template too"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from invoiceapp.models import (
     Adaptor,
@@ -23,13 +23,13 @@ from invoiceapp.models import (
     utcnow,
 )
 from invoiceapp.services import background, bell
-from invoiceapp.services.configuration import bulk, preflight, rules
+from invoiceapp.services.configuration import bulk, changes, preflight, rules
 from invoiceapp.services.configuration.bulk import Selection, Started, Summary
 from invoiceapp.services.configuration.customers import Filter
 from invoiceapp.services.configuration.rules import Outcome
 from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError
 
-HANDLERS = {bulk.ACTIVATE: bulk.run_activation, bulk.DEACTIVATE: bulk.run_deactivation}
+HANDLERS = {bulk.KIND: bulk.run}
 EVERYBODY = Selection(everything=Filter())
 
 
@@ -105,11 +105,47 @@ def test_some_are_activated_at_once_and_checked_again_together(adaptor, gateway,
     assert active_ids() == ids and checked == [(adaptor.id, "ejer@example.com")]
 
 
+@pytest.mark.parametrize("count", [3, 9])
+def test_who_gets_another_format_or_gateway_has_it_in_the_history(adaptor, gateway, crowd, count):
+    ids = crowd(count)
+    same, moved, fresh = ids[0], ids[1:-1], ids[-1]
+    for one in ids[:-1]:
+        rules.activate(adaptor.id, [one], "peppol-bis-3" if one == same else "oioubl-2.1", gateway.id)
+    rules.deactivate(adaptor.id, moved[:1])
+    started = activate(adaptor, gateway, Selection(tuple(ids)))
+    if isinstance(started, Started):
+        work(job_of(started))
+    found = changes.of_adaptor(adaptor.id).changes
+    assert sorted(change.customer_id for change in found) == moved and fresh not in moved
+    for change in found:
+        assert (change.kind, change.actor) == ("customer", "ejer@example.com")
+        assert (change.before, change.after) == (
+            {"rule": {"format": "oioubl-2.1"}},
+            {"rule": {"format": "peppol-bis-3"}},
+        )
+
+
+def test_the_history_of_many_is_one_statement(adaptor, gateway, crowd, monkeypatch):
+    monkeypatch.setattr(rules, "CHUNK", 500)
+    inserts: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("INSERT INTO settings_change"):
+            inserts.append(statement)
+
+    ids = crowd(5)
+    rules.activate(adaptor.id, ids, "oioubl-2.1", gateway.id)
+    event.listen(db.engine, "before_cursor_execute", note)
+    assert activate(adaptor, gateway, Selection(tuple(ids))) == Outcome(changed=5)
+    assert len(inserts) == 1 and len(changes.of_adaptor(adaptor.id).changes) == 5
+
+
 @pytest.mark.parametrize("by_ids", [True, False])
 def test_more_are_a_job_with_progress(adaptor, gateway, crowd, checked, by_ids):
     ids = crowd(23)
     job = job_of(activate(adaptor, gateway, Selection(tuple(reversed(ids))) if by_ids else EVERYBODY))
-    assert (job.kind, job.state, job.actor) == ("activate", JobState.QUEUED, "ejer@example.com") and active_ids() == []
+    assert (job.kind, job.state, job.actor) == ("bulk", JobState.QUEUED, "ejer@example.com") and active_ids() == []
+    assert job.parameters["change"] == "activate"
     seen = []
     while background.execute(job.id, HANDLERS):
         db.session.refresh(job)
@@ -210,6 +246,16 @@ def test_asking_twice_starts_one_job(adaptor, gateway, crowd):
     work(job_of(started))
     assert bulk.active_job(adaptor.id) is None
     assert isinstance(bulk.deactivate(adaptor.id, EVERYBODY), Started)
+
+
+def test_two_at_the_same_moment_in_opposite_directions_are_one_job(adaptor, gateway, crowd, monkeypatch):
+    ids = crowd(9)
+    activate(adaptor, gateway, EVERYBODY)
+    # Neither saw the other one's job: the database decides.
+    monkeypatch.setattr(background, "active", lambda *_: None)
+    with pytest.raises(Conflict, match="Many customers are being changed already"):
+        bulk.deactivate(adaptor.id, Selection(tuple(ids)))
+    assert db.session.scalar(select(func.count(Job.id))) == 1
 
 
 def test_deactivation_is_a_job_too_and_keeps_settings(adaptor, gateway, crowd, checked):

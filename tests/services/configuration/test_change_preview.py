@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from datetime import date
 
 import pytest
@@ -143,6 +144,24 @@ def test_documents_that_cannot_be_mapped_spoil_nothing(adaptor, make_customer, m
     found = preview(adaptor, {"general.note": "Tak"})
     assert found.customers == 1
     assert all(example.rows == () for example in found.examples)
+
+
+@pytest.mark.parametrize("breaks", [1, 2], ids=["with the stored settings", "with the new ones only"])
+def test_a_fault_of_the_program_is_told_and_stops_nobody_from_saving(adaptor, make_real, monkeypatch, caplog, breaks):
+    _, document = make_real("A")
+    fmt, calls = change_preview.formats()["peppol-bis-3"], [0]
+
+    def fails(*arguments):
+        calls[0] += 1
+        if calls[0] >= breaks:
+            raise ZeroDivisionError
+        return fmt.writer(*arguments)
+
+    monkeypatch.setitem(change_preview.formats(), "peppol-bis-3", dataclasses.replace(fmt, writer=fails))
+    (example,) = preview(adaptor, {"general.note": "Tak"}).examples
+    assert (example.has_failed, example.rows) == (True, ())
+    assert [finding.rule for finding in example.lost] == (["IA-INTERNAL"] if breaks == 2 else [])
+    assert document.id in caplog.text
 
 
 def test_lines_that_are_alike_are_left_out():

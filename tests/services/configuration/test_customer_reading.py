@@ -15,6 +15,7 @@ from invoiceapp.domain.findings import Text
 from invoiceapp.models import Adaptor, Customer, Environment, ExportRule, NewCustomers, db, utcnow
 from invoiceapp.services.configuration import customer_reading
 from invoiceapp.services.configuration.customer_reading import Reading, read_customers
+from invoiceapp.services.configuration.sources import CompanyChanged
 from invoiceapp.sources.base import SourceCustomer, SourceUnavailable
 
 
@@ -198,3 +199,16 @@ def test_customers_are_read_once_and_brought_up_to_date(connected, billy):
     assert customer_reading.refresh_customers(connected.id) == Reading(read=before)
     assert before == count() > 20
     assert db.session.scalars(select(Customer.name).where(Customer.source_id == contact["id"])).one() == "Nyt Navn ApS"
+
+
+@pytest.mark.server
+def test_another_companys_customers_are_never_kept_under_this_adaptor(connected):
+    key, before = connected.id, db.session.scalar(select(func.max(Customer.seen_at)))
+    connected.organization = {**connected.organization, "id": "another", "name": "En anden ApS"}
+    db.session.commit()
+    with pytest.raises(CompanyChanged) as caught:
+        customer_reading.read_now(key)
+    assert "En anden ApS" in caught.value.text.da and "under Kilde" in caught.value.text.da.replace("Under", "under")
+    assert db.session.scalar(select(func.max(Customer.seen_at))) == before
+    row = db.session.get_one(Adaptor, key, populate_existing=True)
+    assert row.source_error["da"] == caught.value.text.da, "the source page says so too"

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
+
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.models import (
     Adaptor,
     Delivery,
     Document,
+    Environment,
     Event,
     ExportRule,
     Job,
@@ -21,10 +27,10 @@ from invoiceapp.models import (
     new_id,
     utcnow,
 )
-from invoiceapp.services.configuration import deletion
+from invoiceapp.services.configuration import deletion, gateways, general
 from invoiceapp.services.configuration.environments import AdaptorDeleted
 from invoiceapp.services.errors import Conflict, InvalidInput
-from invoiceapp.services.export import archive
+from invoiceapp.services.export import archive, conversion, outbox
 
 S = DeliveryState
 
@@ -125,3 +131,59 @@ def test_other_adaptors_are_left_alone(adaptor, subscription, full):
     deletion.delete(other.id, "Sydlys", "a")
     assert db.session.get_one(Delivery, full[S.PENDING].id, populate_existing=True).state is S.PENDING
     assert stage("queued") is Stage.QUEUED
+
+
+def apart(app, action, errors):
+    """A thread that does it; a deadlock is one of ``errors``."""
+
+    def run():
+        with app.app_context(), contextlib.suppress(outbox.SettingsChanged):
+            try:
+                action()
+            except OperationalError as error:
+                errors.append(error)
+
+    return threading.Thread(target=run)
+
+
+@pytest.mark.parametrize("change", ["delete", "test adaptor", "live gateway"])
+def test_who_changes_what_a_conversion_asks_for_and_the_conversion_do_not_wait_for_each_other(
+    app, adaptor, gateway, make_customer, make_document, make_delivery, monkeypatch, change
+):  # fmt: skip
+    """The conversion has locked its document and is about to ask for adaptor and gateway.
+
+    PostgreSQL kills one of two that wait for each other; SQLite has one writer at a time.
+    """
+    if change == "live gateway":
+        adaptor.environment = gateway.environment = Environment.TEST
+    document_id = make_document(make_customer(), "1001", stage=Stage.QUEUED).id
+    adaptor_id, name, gateway_id, subscription_id = adaptor.id, adaptor.name, gateway.id, adaptor.subscription_id
+    [(_, token)] = conversion.claim()
+    work = conversion._load(document_id, token)
+    make_delivery(db.session.get_one(Document, document_id), S.PENDING)
+    changes = {
+        "delete": lambda: deletion.delete(adaptor_id, name, "a"),
+        "test adaptor": lambda: general.save(adaptor_id, {"environment": "test"}),
+        "live gateway": lambda: gateways.keep(
+            subscription_id, "fake", "SFTP", {"host": "partner.example"}, gateway_id, environment="live"
+        ),
+    }
+    real, locked, errors = outbox._require_same_settings, threading.Event(), []
+
+    def slow(asked):
+        locked.set()
+        time.sleep(0.5)
+        real(asked)
+
+    def person():
+        locked.wait(10)
+        changes[change]()
+
+    monkeypatch.setattr(outbox, "_require_same_settings", slow)
+    db.session.commit()
+    threads = [apart(app, lambda: outbox.keep_blocked(work, [], None), errors), apart(app, person, errors)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert errors == [] and not any(thread.is_alive() for thread in threads)

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import event, func, select
 
 from invoiceapp.domain.delivery import DeliveryState
+from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.models import Customer, Delivery, Document, Environment, ExportRule, Stage, Subscription, db, utcnow
-from invoiceapp.services.configuration import customers, rules, saving
+from invoiceapp.services.configuration import customers, releasing, rules, saving
 from invoiceapp.services.configuration.rules import Outcome
 from invoiceapp.services.errors import InvalidInput, ServiceError
 from invoiceapp.services.export import actions
@@ -236,7 +237,7 @@ def test_a_document_that_is_taken_out_while_others_are_released_is_never_queued(
             db.session.remove()
 
     if first == "release":
-        monkeypatch.setattr(rules, "queue", in_the_middle(cancel, rules.queue))
+        monkeypatch.setattr(releasing, "queue", in_the_middle(cancel, releasing.queue))
         release()
     else:
         monkeypatch.setattr(actions, "move", in_the_middle(release, actions.move))
@@ -263,6 +264,22 @@ def test_earlier_documents_are_counted_from_the_start_date_on_and_not_sent(
     adaptor.start_date = None
     db.session.commit()
     assert rules.waiting(adaptor.id, [chosen.id]) == 2 and rules.waiting(adaptor.id, []) == 0
+
+
+def test_earlier_documents_of_a_type_that_is_not_exported_are_not_counted(
+    adaptor, gateway, make_customer, make_document
+):
+    inherits, own = make_customer("A"), make_customer("B")
+    adaptor.settings = {"general": {"documentTypes": "invoices"}}
+    own.rule.settings = {"general": {"documentTypes": "both"}}
+    for customer in (inherits, own):
+        make_document(customer, "1", stage=Stage.LISTED)
+        make_document(customer, "2", stage=Stage.LISTED, type=DocumentType.CREDIT_NOTE)
+    assert (rules.waiting(adaptor.id, [inherits.id]), rules.waiting(adaptor.id, [own.id])) == (1, 2)
+    assert rules.waiting(adaptor.id, [inherits.id, own.id]) == 3
+    own.rule.settings = {"general": "broken"}
+    db.session.commit()
+    assert rules.waiting(adaptor.id, [own.id]) == 2
 
 
 def test_more_customers_than_one_statement_takes_are_refused_in_words(adaptor, gateway):

@@ -3,10 +3,25 @@ from __future__ import annotations
 import pytest
 
 from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.models import ExportRule, Gateway, SettingsChange, Stage, db
-from invoiceapp.services.configuration import saving
+from invoiceapp.models import ExportRule, Gateway, SettingsChange, Stage, db, utcnow
+from invoiceapp.services.configuration import bulk, changes, general, preflight, profiles, saving, vat
+from invoiceapp.services.configuration.bulk import Selection
+from invoiceapp.services.configuration.environments import AdaptorDeleted
 from invoiceapp.services.configuration.versions import ChangedMeanwhile
 from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError
+
+
+@pytest.fixture
+def another(gateway):
+    """``another(name)``: one more gateway that takes every format."""
+
+    def make(name: str) -> Gateway:
+        row = Gateway(subscription_id=gateway.subscription_id, name=name, kind="email", config={}, secrets={})
+        db.session.add(row)
+        db.session.commit()
+        return row
+
+    return make
 
 
 def rule_of(customer) -> ExportRule:
@@ -53,7 +68,8 @@ def test_a_version_is_of_its_section_only(make_customer, section):
         assert rule_of(customer).settings == {"general": {"note": "Andens"}}
     else:
         saving.save_overrides(customer.id, raw, **save)
-        assert rule_of(customer).format == "oioubl-2.1"
+        takes_choices = section in ("format", "gateway")
+        assert rule_of(customer).format == ("oioubl-2.1" if takes_choices else "peppol-bis-3")
 
 
 def test_another_format_meanwhile_is_a_conflict_in_its_section(make_customer):
@@ -63,6 +79,79 @@ def test_another_format_meanwhile_is_a_conflict_in_its_section(make_customer):
     with pytest.raises(ChangedMeanwhile):
         saving.save_overrides(customer.id, {"format": "edifact-d96a"}, section="format", shown=seen)
     assert rule_of(customer).format == "oioubl-2.1"
+
+
+@pytest.mark.parametrize("section", ["format", "gateway"])
+def test_a_form_with_both_choices_overwrites_neither_of_somebody_elses(make_customer, another, section):
+    customer, second, third = make_customer(), another("B"), another("C")
+    seen = saving.customer_version(customer.rule, section)
+    saving.save_overrides(customer.id, {"gateway": second.id})
+    with pytest.raises(ChangedMeanwhile):
+        saving.save_overrides(
+            customer.id, {"format": "peppol-bis-3", "gateway": third.id}, section=section, shown=seen
+        )  # fmt: skip
+    assert rule_of(customer).gateway_id == second.id
+
+
+def test_a_customer_is_activated_with_what_its_form_showed(make_customer, gateway, adaptor, another):
+    customer, other = make_customer(active=False), another("B")
+    seen = saving.activation_version(customer.rule)
+    saving.save_overrides(customer.id, {"gateway": other.id})
+    with pytest.raises(Conflict):
+        saving.activate(customer.id, "peppol-bis-3", gateway.id, shown=seen)
+    assert (rule_of(customer).active, customer.rule.gateway_id) == (False, other.id)
+    fresh = saving.activation_version(customer.rule)
+    saving.activate(customer.id, "oioubl-2.1", other.id, actor="anna@example.com", shown=fresh)
+    assert (rule_of(customer).active, customer.rule.format) == (True, "oioubl-2.1")
+    change = changes.of_adaptor(adaptor.id, customer.id).changes[0]
+    assert (change.actor, change.kind) == ("anna@example.com", "customer")
+    assert (change.before, change.after) == ({"rule": {"format": "peppol-bis-3"}}, {"rule": {"format": "oioubl-2.1"}})
+    saving.undo(change.id, "anna@example.com")
+    assert (rule_of(customer).active, customer.rule.format) == (True, "peppol-bis-3")
+
+
+def test_activating_an_active_customer_moves_it_nowhere(make_customer, gateway, another):
+    customer, other = make_customer(), another("B")
+    saving.activate(customer.id, "peppol-bis-3", gateway.id, shown="from before it was active")
+    with pytest.raises(Conflict):
+        saving.activate(customer.id, "peppol-bis-3", other.id, shown=saving.activation_version(customer.rule))
+    assert rule_of(customer).gateway_id == gateway.id
+    assert db.session.query(SettingsChange).count() == 0
+
+
+def test_an_activated_customer_is_checked_again(make_customer, gateway, monkeypatch):
+    seen: list[str] = []
+    monkeypatch.setattr(preflight, "refresh_customer", seen.append)
+    customer = make_customer(active=None)
+    saving.activate(customer.id, "peppol-bis-3", gateway.id)
+    assert seen == [customer.id] and rule_of(customer).active
+
+
+def test_nothing_is_saved_in_a_deleted_adaptor(adaptor, gateway, make_customer):
+    customer, giver = make_customer(), make_customer("B")
+    giver.rule.settings = {"general": {"note": "Hej"}}
+    saved = saving.save_common(adaptor.id, {"general.note": "Hej"})
+    adaptor.deleted_at = utcnow()
+    db.session.commit()
+    ids = Selection((customer.id,))
+    for refused in (
+        lambda: saving.save_common(adaptor.id, {"general.note": "Nej"}),
+        lambda: saving.save_overrides(customer.id, {"general.note": "Nej"}),
+        lambda: saving.activate(customer.id, "peppol-bis-3", gateway.id),
+        lambda: changes.undo(saved.change_id, "bo@example.com"),
+        lambda: general.save(adaptor.id, {"name": "Nej"}),
+        lambda: vat.save(adaptor.id, {}),
+        lambda: profiles.copy(giver.id, [customer.id], ["general"]),
+        lambda: bulk.deactivate(adaptor.id, ids),
+        lambda: bulk.keep_off(adaptor.id, ids),
+    ):
+        with pytest.raises(AdaptorDeleted):
+            refused()
+    with pytest.raises(ServiceError):
+        bulk.activate(adaptor.id, ids, "oioubl-2.1", gateway.id)
+    rule = rule_of(customer)
+    assert (rule.active, rule.format, rule.settings) == (True, "peppol-bis-3", {})
+    assert adaptor.settings == {"general": {"note": "Hej"}}
 
 
 def test_common_settings_refuse_a_stale_form(adaptor):

@@ -15,7 +15,7 @@ from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.models import Customer, Document, ExportRule, Stage, db, dump_json
 from invoiceapp.services.configuration import sources
 from invoiceapp.services.export import conversion
-from invoiceapp.sources.base import Channel, SentItself, SourceError
+from invoiceapp.sources.base import Channel, Organization, SentItself, SourceError
 from invoiceapp.sources.billy.source import BillySource
 
 PDF = b"%PDF-1.7 from the source"
@@ -30,7 +30,14 @@ class Shelf:
     answer: bytes | SourceError | None = PDF
     asked: list[str] = field(default_factory=list)
     sent: list[SentItself] | SourceError = field(default_factory=list)
+    company: Organization = field(default_factory=lambda: Organization("org", "Eksempel ApS", "12345674", "DK", "DKK"))
+    checked: int = 0
     asked_about: list[frozenset[Channel]] = field(default_factory=list)
+
+    def check(self) -> Organization:
+        self.checked += 1
+        assert not db.session().in_transaction(), "no transaction may be open while the source is asked"
+        return self.company
 
     def pdf(self, _source: BillySource, document_id: str) -> bytes | None:
         self.asked.append(document_id)
@@ -53,6 +60,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     found = Shelf()
     monkeypatch.setattr(BillySource, "pdf", lambda source, document_id: found.pdf(source, document_id))
     monkeypatch.setattr(BillySource, "already_sent", lambda _source, _id, channels: found.already_sent(channels))
+    monkeypatch.setattr(BillySource, "check", lambda _source: found.check())
     monkeypatch.setattr(
         conversion.sources, "open_source", lambda adaptor: sources.source_class(adaptor)({"token": "t"})
     )

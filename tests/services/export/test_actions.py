@@ -293,3 +293,15 @@ def test_a_conversion_that_ends_while_a_document_is_built_anew_does_not_send_the
     actions.rebuild(document, WHO)
     threads[0].join(20)
     assert outcome == [0] and db.session.get_one(Document, key, populate_existing=True).stage is Stage.QUEUED
+
+
+@pytest.mark.server
+def test_nothing_is_built_anew_from_another_companys_books(connected, billy, make_document):
+    document = _read_one(connected, billy, make_document)
+    key = document.id
+    connected.organization = {**connected.organization, "id": "another", "name": "En anden ApS"}
+    db.session.commit()
+    with pytest.raises(Conflict) as caught:
+        actions.rebuild(document, WHO)
+    assert "En anden ApS" in caught.value.text.da
+    assert db.session.get_one(Document, key, populate_existing=True).stage is Stage.UNUSABLE

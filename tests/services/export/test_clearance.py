@@ -406,4 +406,8 @@ class TestSettingsSavedDuringAConversion:
         with ThreadPoolExecutor(2) as pool:
             for future in [pool.submit(save), pool.submit(convert)]:
                 future.result(30)
-        assert saved.is_set() and only(key).state is S.PENDING
+        # Then the save has found the delivery, and has it built anew.
+        assert saved.is_set() and again(key).stage is Stage.QUEUED
+        monkeypatch.setattr(outbox, "_require_same_settings", real)
+        conversion.convert_due()
+        assert only(key).state is S.PENDING

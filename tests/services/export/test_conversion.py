@@ -531,3 +531,17 @@ def test_bytes_sent_again_during_a_conversion_are_the_only_ones_sent(queued, mak
     make_delivery(again(key), S.PENDING)
     conversion._convert(work, conversion.sources.open_source(work.adaptor))
     assert again(key).stage is Stage.CONVERTED and only_delivery(key).rendition_id is None
+
+
+def test_of_each_source_a_batch_asks_once_whose_books_it_opens(queued, shelf):
+    queued("1001"), queued("1002")
+    assert conversion.convert_due() == 2 and shelf.checked == 1
+
+
+def test_another_companys_books_are_asked_for_nothing_and_the_document_waits_with_words(queued, shelf):
+    key = queued().id
+    shelf.company = replace(shelf.company, id="another", name="En anden ApS")
+    conversion.convert_due()
+    document = again(key)
+    assert document.stage is Stage.QUEUED and "En anden ApS" in document.error["da"]
+    assert "under Kilde" in document.error["da"] and shelf.asked == [] and shelf.asked_about == []

@@ -106,6 +106,14 @@ def test_no_more_than_some_hundred_records_wait(connected, billy, monkeypatch):
     assert run_now(connected).skipped == 3 and len(waiting(connected)) == 2
 
 
+def test_the_newest_of_them_wait_before_what_earlier_runs_could_not_read(monkeypatch):
+    monkeypatch.setattr(run_reading, "MOST_RETRIES", 3)
+    work = run_reading.Work("run", "adaptor", "token", None, failed=["b", "c"], failed_again=["a", "0"])
+    assert run_reading._to_retry(work) == ["b", "c", "a"]
+    work.failed = ["b", "c", "d", "e"]
+    assert run_reading._to_retry(work) == ["c", "d", "e"]
+
+
 def test_half_a_character_in_a_text_of_the_source_stops_no_run(connected, billy, monkeypatch):
     approved(billy)[0]["contactMessage"] = "Tak MARK"
     real = billy_client._parse_json

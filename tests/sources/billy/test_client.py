@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import time
 import traceback
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
 from invoiceapp.sources.base import CredentialsRefused, NotFound, SourceChanged, SourceError, SourceUnavailable
 from invoiceapp.sources.billy import client as client_module
-from invoiceapp.sources.billy.client import BillyClient, RequestUnknown
+from invoiceapp.sources.billy.client import BillyClient, Forbidden, RequestUnknown
+from invoiceapp.sources.billy.connection import Answer, Connection
 
 pytestmark = pytest.mark.server
 
@@ -53,7 +51,7 @@ def test_a_proxy_in_the_environment_is_not_used(
     [
         (401, "OAUTH_INVALID_ACCESS_TOKEN", CredentialsRefused),
         (401, "AUTHENTICATION_REQUIRED", CredentialsRefused),
-        (403, "FORBIDDEN", CredentialsRefused),
+        (403, "FORBIDDEN", Forbidden),
         (404, "RECORD_NOT_FOUND", NotFound),
         (404, "UNKNOWN_RESOURCE", RequestUnknown),
         (405, "METHOD_NOT_ALLOWED", SourceChanged),
@@ -80,50 +78,6 @@ def test_a_wrong_token_and_a_forbidden_one_are_told_apart(billy: Any, client: Bi
             client.get_one("/x", "x")
         texts.append(caught.value.text)
     assert texts[0] != texts[1]
-
-
-def test_a_short_retry_after_is_waited_for(billy: Any, client: BillyClient, pauses: list[float]) -> None:
-    billy.on("/x", billy.error(429, "", headers={"Retry-After": "7"}), {"x": {"id": "a"}})
-    assert client.get_one("/x", "x") == {"id": "a"}
-    assert pauses == [7]
-
-
-def test_a_retry_after_as_a_date_is_understood(billy: Any, client: BillyClient, pauses: list[float]) -> None:
-    date = format_datetime(datetime.now(UTC) + timedelta(seconds=12), usegmt=True)
-    billy.on("/x", billy.reply(503, headers={"Retry-After": date}), {"x": {"id": "a"}})
-    client.get_one("/x", "x")
-    assert 10 < pauses[0] <= 12
-
-
-def test_a_long_retry_after_is_left_to_the_caller(billy: Any, client: BillyClient, pauses: list[float]) -> None:
-    billy.on("/x", billy.error(429, "", headers={"Retry-After": "3600"}))
-    with pytest.raises(SourceUnavailable) as caught:
-        client.get_one("/x", "x")
-    assert caught.value.retry_after == 3600
-    assert pauses == []
-    assert len(billy.requests) == 1
-
-
-@pytest.mark.parametrize("nonsense", ["soon", "-5", "1e9", "Wed, 99 Foo 2026"])
-def test_a_senseless_retry_after_is_ignored(
-    billy: Any, client: BillyClient, pauses: list[float], nonsense: str
-) -> None:
-    billy.on("/x", billy.reply(503, headers={"Retry-After": nonsense}), {"x": {"id": "a"}})
-    client.get_one("/x", "x")
-    assert len(pauses) == 1
-    assert pauses[0] < 1
-
-
-def test_html_with_502_is_tried_four_times_with_growing_pauses(
-    billy: Any, client: BillyClient, pauses: list[float]
-) -> None:
-    billy.on("/x", billy.reply(502, HTML))
-    with pytest.raises(SourceUnavailable) as caught:
-        client.get_one("/x", "x")
-    assert caught.value.retry_after is None
-    assert len(billy.requests) == 4
-    assert len(pauses) == 3
-    assert 1 <= pauses[2] <= 3
 
 
 @pytest.mark.parametrize(
@@ -155,35 +109,6 @@ def test_decimals_stay_exact(billy: Any, client: BillyClient) -> None:
     record = client.get_one("/x", "x")
     assert record == {"amount": Decimal("0.1"), "rate": Decimal("1.005"), "count": 3}
     assert isinstance(record["amount"], Decimal)
-
-
-def test_a_body_cut_by_the_connection_is_asked_for_again(billy: Any, client: BillyClient) -> None:
-    whole = b'{"x": {"id": "a"}}'
-    billy.on("/x", billy.reply(200, whole[:9], headers={"Content-Length": "18"}), whole)
-    assert client.get_one("/x", "x") == {"id": "a"}
-    assert len(billy.requests) == 2
-
-
-def test_a_connection_that_always_breaks_is_unavailable(billy: Any, client: BillyClient) -> None:
-    billy.on("/x", billy.reply(200, b'{"x"', headers={"Content-Length": "99"}))
-    with pytest.raises(SourceUnavailable):
-        client.get_one("/x", "x")
-    assert len(billy.requests) == 4
-
-
-def test_nobody_listening_is_unavailable(billy: Any) -> None:
-    with pytest.raises(SourceUnavailable):
-        BillyClient(billy.token, "http://127.0.0.1:9", sleep=lambda _: None).get_one("/x", "x")
-
-
-def test_a_trickle_of_bytes_does_not_outlive_the_deadline(billy: Any) -> None:
-    billy.on("/x", billy.reply(200, b'{"x": {}}' + b" " * 400, seconds_per_byte=0.02))
-    client = BillyClient(billy.token, billy.url, timeout=(1, 0.3), tries=1)
-    start = time.monotonic()
-    with pytest.raises(SourceUnavailable, match="too slow"):
-        client.get_one("/x", "x")
-    assert time.monotonic() - start < 1
-    client.close()
 
 
 def test_an_answer_above_the_size_limit_is_dropped(
@@ -296,7 +221,7 @@ def test_a_pdf_is_fetched_without_the_token(billy: Any, client: BillyClient) -> 
     ],
 )
 def test_a_pdf_elsewhere_is_refused_unasked(client: BillyClient, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_fetch", lambda *_: pytest.fail("a request was made"))
+    monkeypatch.setattr(Connection, "get", lambda *_: pytest.fail("a request was made"))
     with pytest.raises(SourceChanged, match="not allowed"):
         client.download(url)
 
@@ -309,7 +234,7 @@ def test_a_plain_http_pdf_is_refused_where_billy_itself_is_https() -> None:
 @pytest.mark.parametrize("host", ["download.billy.dk", "files.billysbilling.com", "api.billysbilling.com"])
 def test_billys_own_hosts_may_hold_the_pdf(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     client = BillyClient("token")
-    monkeypatch.setattr(client, "_fetch", lambda url, *_: client_module._Answer(200, None, b"%PDF " + url.encode()))
+    monkeypatch.setattr(Connection, "get", lambda _self, url, *_: Answer(200, None, b"%PDF " + url.encode()))
     assert client.download(f"https://{host}/1042.pdf").endswith(f"https://{host}/1042.pdf".encode())
 
 

@@ -22,7 +22,7 @@ from invoiceapp.models import (
     utcnow,
 )
 from invoiceapp.services import bell
-from invoiceapp.services.configuration import adaptors, environments, preflight, rules
+from invoiceapp.services.configuration import adaptors, environments, gateways, preflight, rules
 from invoiceapp.services.configuration.sources import TAX_RATES
 from invoiceapp.services.database import transaction
 from invoiceapp.services.export.validators import today
@@ -84,6 +84,8 @@ def _follow_up(work: Work) -> None:
     for adaptor_id in sorted(work.touched):
         preflight.refresh(adaptor_id, actor=ACTOR)
         rules.release_all_blocked(adaptor_id)
+    for gateway_id in sorted(work.opened):
+        gateways.release(gateway_id)
     if work.woken:
         bell.ring("convert")
         bell.ring("deliver")
@@ -163,8 +165,10 @@ def _gateway(work: Work, entry: GatewayEntry) -> None:
     elif row.kind != entry.kind:
         entry.section.complain(_other_kind(row.kind), "kind")
         return
-    if entry.environment is not None:
-        work.moved |= work.set(subject, row, "environment", entry.environment, "environment")
+    if entry.environment is not None and work.set(subject, row, "environment", entry.environment, "environment"):
+        work.moved = True
+        if row.environment is Environment.TEST:
+            work.opened.add(row.id)
     stored = Stored(f"gateway/{row.id}", row.config, row.secrets, row.secret_references)
     found = connect(work, subject, entry.connection, stored)
     row.config, row.secrets, row.secret_references = found.config, found.secrets, found.references

@@ -76,8 +76,8 @@ class _Customers:
     pairs: dict[tuple[str, str], dict[str, Text]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     """Of gateways, by their ids"""
-    changed: list[tuple[str, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
-    """Customers with settings before and after, for the history"""
+    changed: list[changes.CustomerSave] = field(default_factory=list)
+    """For the history"""
 
     def errors(self, format_id: str, gateway_id: str) -> dict[str, Text]:
         """``rules.pair_errors``, asked once a pair."""
@@ -99,8 +99,7 @@ def set_customers(work: Work, entry: AdaptorEntry, adaptor: Adaptor) -> None:
         if work.prune:
             _prune(found, {customer.source_id for customer in entry.customers})
     db.session.flush()
-    for customer_id, before, after in found.changed:
-        changes.record(adaptor, "customer", ACTOR, before, after, customer_id)
+    changes.record_many(adaptor, ACTOR, found.changed)
 
 
 def _read(work: Work, entry: AdaptorEntry, adaptor: Adaptor) -> _Customers:
@@ -138,9 +137,13 @@ def _customer(found: _Customers, entry: CustomerEntry) -> None:
         rule = _new_rule(found, entry, row, format_id, gateway)
         found.work.made(subject, f"{'active' if rule.active else 'not active'}, {format_id} by {gateway.name}")
         _check_pair(found, entry, rule)
+        before = changes.of_rule(rule)
     else:
+        before = changes.of_rule(rule)
         _set_rule(found, entry, rule, subject, format_id, gateway)
     _set_overrides(found, entry, rule, subject)
+    if (after := changes.of_rule(rule)) != before:
+        found.changed.append((rule.customer_id, before, after))
 
 
 def no_gateway(name: str) -> Text:
@@ -200,7 +203,6 @@ def _set_overrides(found: _Customers, entry: CustomerEntry, rule: ExportRule, su
     after = wanted_vat(wanted_settings(before, entry.settings, common=False), entry.vat)
     if _is_other(found.work, subject, before, after):
         rule.settings = after
-        found.changed.append((rule.customer_id, before, after))
     approved = entry.columns.get("approved")
     if approved is not None and approved != (rule.approved_at is not None):
         rule.approved_at, rule.approved_by = (utcnow(), ACTOR) if approved else (None, None)

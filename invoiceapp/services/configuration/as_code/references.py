@@ -1,4 +1,8 @@
-"""Secrets by reference: the file names an environment variable or a file, and never holds a secret itself."""
+"""Secrets by reference: the file names an environment variable or a file, and never holds a secret itself.
+
+Whoever writes the file also says which server a secret is sent to. So it reaches only what the operator has laid out
+for it, variables with ``PREFIX`` and files in ``SECRETS_DIR``, and never the keys of the program itself.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,9 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from invoiceapp.current import config
 from invoiceapp.domain.fields import Field, FieldInvalid, parse
 from invoiceapp.domain.findings import Text
 
@@ -17,9 +23,14 @@ from .sections import Section
 
 #: Bytes of a file that holds a secret.
 LARGEST = 64 * 1024
+#: Of all variables that a file may name. No setting of the program begins like this (``config.py``).
+PREFIX = "INVOICEAPP_SECRET_"
 _VARIABLE = Field(
-    "env", Text("Miljøvariabel", "Environment variable"), pattern=r"[A-Za-z_][A-Za-z0-9_]{0,199}",
-    help=Text("Navnet på en miljøvariabel, f.eks. SFTP_PASSWORD.", "The name of an environment variable, e.g. SFTP_PASSWORD."),
+    "env", Text("Miljøvariabel", "Environment variable"), pattern=PREFIX + r"[A-Za-z0-9_]{1,180}",
+    help=Text(
+        f"Navnet på en miljøvariabel, der begynder med {PREFIX}, f.eks. {PREFIX}SFTP_PASSWORD. Andre kan en fil ikke bruge.",
+        f"The name of an environment variable that begins with {PREFIX}, e.g. {PREFIX}SFTP_PASSWORD. A file can use no others.",
+    ),
 )  # fmt: skip
 _FILE = Field(
     "file", Text("Fil", "File"), pattern=r"/.{1,1000}",
@@ -117,11 +128,20 @@ def _storable(value: str, name: str) -> str:
 
 
 def _content(path: str) -> bytes:
-    # Without blocking: opening a pipe would wait for ever for whoever writes to it.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    # Without blocking: opening a pipe would wait for ever for whoever writes to it. The resolved path, and no link
+    # that was put there since.
+    descriptor = os.open(_allowed(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise _Unreadable(Text(f"{path} er ikke en almindelig fil.", f"{path} is not a regular file."))
+        if any(os.path.samestat(found, own.stat()) for own in config().own_files if own.exists()):
+            raise _Unreadable(
+                Text(
+                    f"{path} hører til programmets egne indstillinger og kan ikke bruges her.",
+                    f"{path} belongs to the settings of the program itself and cannot be used here.",
+                )
+            )
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(LARGEST + 1)
     finally:
@@ -129,6 +149,23 @@ def _content(path: str) -> bytes:
     if len(content) > LARGEST:
         raise _Unreadable(Text(f"Filen {path} er over 64 KiB.", f"The file {path} is larger than 64 KiB."))
     return content
+
+
+def _allowed(path: str) -> Path:
+    """The file itself, behind all links. Raises ``_Unreadable`` outside ``SECRETS_DIR``, whether it exists or not."""
+    folder = config().secrets_dir
+    try:
+        found = Path(path).resolve()
+    except (ValueError, RuntimeError):
+        found = Path("/")  # no path at all, or links in a circle
+    if not found.is_relative_to(folder.resolve()):
+        raise _Unreadable(
+            Text(
+                f"Filen {path} ligger ikke i {folder}. Kun filer dér kan bruges (indstillingen SECRETS_DIR).",
+                f"The file {path} does not lie in {folder}. Only files there can be used (the setting SECRETS_DIR).",
+            )
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +179,12 @@ class Owner:
 
 
 def references_of(owners: Iterable[Owner]) -> dict[tuple[str, str], dict[str, Reference]]:
-    """By kind and name the reference of each stored secret: what is kept, else a name made of the owner's.
+    """By kind and name the reference of each stored secret: what is kept and still allowed, else a name made of the owner's.
 
     Names that two owners would share get an ending of their own.
     """
     wanted = {
-        (owner.kind, owner.name, field): owner.references.get(field)
+        (owner.kind, owner.name, field): _still_allowed(owner.references.get(field))
         for owner in owners
         for field in sorted(owner.stored)
     }
@@ -163,7 +200,12 @@ def references_of(owners: Iterable[Owner]) -> dict[tuple[str, str], dict[str, Re
     return found
 
 
+def _still_allowed(kept: Reference | None) -> Reference | None:
+    is_refused = kept and "env" in kept and not re.fullmatch(_VARIABLE.pattern or "", kept["env"], re.ASCII)
+    return None if is_refused else kept
+
+
 def _variable(owner: str, field: str) -> str:
-    """``INVOICEAPP_NEMHANDEL_POSTKASSE_SFTP_PASSWORD``."""
+    """``INVOICEAPP_SECRET_NEMHANDEL_POSTKASSE_SFTP_PASSWORD``."""
     spelled = re.sub(r"[^A-Z0-9]+", "_", owner.upper().translate(_SPELLED)).strip("_")[:100]
-    return "_".join(part for part in ("INVOICEAPP", spelled, field.upper()) if part)
+    return PREFIX + "_".join(part for part in (spelled, field.upper()) if part)

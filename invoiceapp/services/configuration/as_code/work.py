@@ -42,6 +42,8 @@ class Work:
     """Whether an adaptor that rested is active again"""
     moved: bool = False
     """Whether an environment has become another one"""
+    opened: set[str] = field(default_factory=set)
+    """Gateways that are for tests now, so that test adaptors may use them"""
     gateways: dict[str, Gateway] = field(default_factory=dict)
     """All of the subscription, by name"""
 

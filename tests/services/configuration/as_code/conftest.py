@@ -6,11 +6,13 @@ import random
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from invoiceapp.config import Config
 from invoiceapp.domain.fields import Field, FieldType, parse
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.identifiers import Participant
@@ -208,6 +210,13 @@ class Builder:
         undecided = Customer(subscription_id=mine.id, adaptor_id=main.id, source_id="u", name="Uden regel", raw={})
         db.session.add(undecided)
         db.session.commit()
+
+
+@pytest.fixture
+def secrets_dir(config: Config) -> Path:
+    """Where a file may point to secrets."""
+    config.secrets_dir.mkdir()
+    return config.secrets_dir
 
 
 @pytest.fixture

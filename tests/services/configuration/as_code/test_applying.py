@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.invoice import DocumentType
@@ -322,6 +322,69 @@ def test_an_adaptor_that_goes_to_test_holds_back_what_waits(applied):
     assert one(Adaptor).environment is Environment.TEST
 
 
+def blocked() -> str:
+    """The id of a document whose delivery by the gateway is blocked."""
+    adaptor, gateway, customer = one(Adaptor), one(Gateway), one(Customer, source_id="0123")
+    document = Document(
+        subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, customer_id=customer.id, customer_source_id="0123",
+        customer_name="X", number="1", source_id="1", type=DocumentType.INVOICE, issue_date=adaptor.start_date,
+        currency="DKK", net=Decimal(1), vat=Decimal(0), bundle={}, bundle_sha256="0" * 64, stage=Stage.CONVERTED,
+    )  # fmt: skip
+    db.session.add(document)
+    db.session.flush()
+    db.session.add(
+        Delivery(
+            subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, document_id=document.id, gateway_id=gateway.id,
+            state=DeliveryState.BLOCKED, format="oioubl-2.1", transport="sftp", idem_key="k", findings=[],
+        )
+    )  # fmt: skip
+    db.session.commit()
+    return document.id
+
+
+def test_a_gateway_that_goes_to_test_lets_go_what_it_held_back(applied):
+    document_id = blocked()
+    one(Adaptor).environment = Environment.TEST
+    db.session.commit()
+    lines = run(file(gateways=GATEWAY.replace("live", "test"), adaptors=" []\n"))
+    assert lines == ["gateway SFTP: environment: live → test"]
+    assert one(Document, id=document_id).stage is Stage.QUEUED
+
+
+def test_an_adaptor_that_goes_live_lets_go_what_it_held_back(applied):
+    document_id = blocked()
+    one(Adaptor).environment = Environment.TEST
+    db.session.commit()
+    run(file(adaptors=ADAPTOR.replace("    defaults", "    environment: live\n    defaults")))
+    assert one(Document, id=document_id).stage is Stage.QUEUED
+
+
+def test_another_format_and_gateway_are_in_the_history_with_the_settings_of_the_same_file(applied):
+    customer_id, old = one(Customer, source_id="0123").id, one(Gateway).id
+    more = GATEWAY + GATEWAY.replace("SFTP", "Ny")
+    text = ADAPTOR.replace('number: "42"', 'number: "42"\n        format: peppol-bis-3\n        gateway: Ny')
+    inserts: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("INSERT INTO settings_change"):
+            inserts.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    run(file(gateways=more, adaptors=text.replace("0088", "PO-9").replace("active: false", "gateway: Ny")))
+    assert len(inserts) == 1
+    new = one(Gateway, name="Ny").id
+    found = changes.of_adaptor(one(Adaptor).id, customer_id).changes[0]
+    assert found.before == {"customer": {"orderNumber": "0088"}, "rule": {"format": "oioubl-2.1", "gateway": old}}
+    assert found.after == {"customer": {"orderNumber": "PO-9"}, "rule": {"format": "peppol-bis-3", "gateway": new}}
+    other = changes.of_adaptor(one(Adaptor).id, one(Customer, source_id="b").id).changes
+    assert [(change.before, change.after) for change in other] == [
+        ({"rule": {"gateway": old}}, {"rule": {"gateway": new}})
+    ]
+    changes.undo(found.id, "ejer@example.com")
+    rule = one(ExportRule, customer_id=customer_id)
+    assert (rule.format, rule.gateway_id, rule.settings) == ("oioubl-2.1", old, {"customer": {"orderNumber": "0088"}})
+
+
 def test_a_gateway_that_cannot_send_the_format_is_refused(applied):
     gateways = GATEWAY + "  - {name: Anden, kind: other, config: {}}\n"
     found = problems(file(gateways, ADAPTOR.replace("        name: Kommune X", "        gateway: Anden")))
@@ -375,6 +438,10 @@ def test_names_cannot_move_the_terminals_cursor():
 # --- secrets -----------------------------------------------------------------------------------------------------------
 
 
+PW = "INVOICEAPP_SECRET_PW"
+FROM_PW = f"{{env: {PW}}}"
+
+
 def with_password(reference: str) -> str:
     return file(gateways=GATEWAY + f"    secrets: {{password: {reference}}}\n")
 
@@ -385,20 +452,20 @@ def password() -> str:
 
 
 def test_a_secret_comes_from_the_environment_and_is_encrypted_once(monkeypatch):
-    monkeypatch.setenv("PW", " hemmelig: æ\n")
-    assert "gateway SFTP: secrets.password: new" in run(with_password("{env: PW}"))
+    monkeypatch.setenv(PW, " hemmelig: æ\n")
+    assert "gateway SFTP: secrets.password: new" in run(with_password(FROM_PW))
     assert password() == " hemmelig: æ\n"
     kept = one(Gateway).secrets
-    assert run(with_password("{env: PW}")) == []
+    assert run(with_password(FROM_PW)) == []
     assert one(Gateway).secrets == kept
-    monkeypatch.setenv("PW", "ny")
-    assert run(with_password("{env: PW}")) == ["gateway SFTP: secrets.password: differs"]
+    monkeypatch.setenv(PW, "ny")
+    assert run(with_password(FROM_PW)) == ["gateway SFTP: secrets.password: differs"]
     assert password() == "ny"
-    assert 'env: "PW"' in export("Eksempel ApS")
+    assert 'env: "INVOICEAPP_SECRET_PW"' in export("Eksempel ApS")
 
 
-def test_a_secret_comes_from_a_file_without_its_last_line_end(tmp_path):
-    path = tmp_path / "pw"
+def test_a_secret_comes_from_a_file_without_its_last_line_end(secrets_dir):
+    path = secrets_dir / "pw"
     path.write_bytes("linje 1\nlinje æ\r\n".encode())
     run(with_password(f"{{file: {path}}}"))
     assert password() == "linje 1\nlinje æ"
@@ -406,40 +473,41 @@ def test_a_secret_comes_from_a_file_without_its_last_line_end(tmp_path):
 
 
 def test_a_secret_that_cannot_be_read_is_kept_where_one_is_stored(monkeypatch):
-    (refused,) = problems(with_password("{env: PW}"))
-    assert refused.endswith("gateways[0].secrets.password (gateway SFTP): The environment variable PW is not set.")
-    monkeypatch.setenv("PW", "x")
-    run(with_password("{env: PW}"))
-    monkeypatch.delenv("PW")
-    outcome = apply(with_password("{env: PW}").encode(), Options())
+    (refused,) = problems(with_password(FROM_PW))
+    place = "gateways[0].secrets.password (gateway SFTP)"
+    assert refused.endswith(f"{place}: The environment variable INVOICEAPP_SECRET_PW is not set.")
+    monkeypatch.setenv(PW, "x")
+    run(with_password(FROM_PW))
+    monkeypatch.delenv(PW)
+    outcome = apply(with_password(FROM_PW).encode(), Options())
     assert (outcome.changes, [str(note) for note in outcome.notes]) == (
-        [], ["gateway SFTP: secrets.password: The environment variable PW is not set. The stored secret is kept."]
+        [], [f"gateway SFTP: secrets.password: The environment variable {PW} is not set. The stored secret is kept."]
     )  # fmt: skip
     assert password() == "x"
 
 
 def test_a_secret_does_not_follow_to_another_server(monkeypatch):
-    monkeypatch.setenv("PW", "x")
-    run(with_password("{env: PW}"))
+    monkeypatch.setenv(PW, "x")
+    run(with_password(FROM_PW))
     moved = file(gateways=GATEWAY.replace("sftp.example", "evil.example"))
     (refused,) = problems(moved)
     assert "gateways[0].secrets.password (gateway SFTP): The address has changed" in refused
-    monkeypatch.delenv("PW")
-    assert "is not set" in problems(with_password("{env: PW}").replace("sftp.example", "evil.example"))[0]
-    monkeypatch.setenv("PW", "x")
-    assert run(with_password("{env: PW}").replace("sftp.example", "ny.example")) == [
+    monkeypatch.delenv(PW)
+    assert "is not set" in problems(with_password(FROM_PW).replace("sftp.example", "evil.example"))[0]
+    monkeypatch.setenv(PW, "x")
+    assert run(with_password(FROM_PW).replace("sftp.example", "ny.example")) == [
         "gateway SFTP: config.host: sftp.example → ny.example"
     ]
     assert password() == "x"
 
 
 def test_a_stored_secret_that_no_key_opens_is_replaced(monkeypatch):
-    monkeypatch.setenv("PW", "x")
-    run(with_password("{env: PW}"))
+    monkeypatch.setenv(PW, "x")
+    run(with_password(FROM_PW))
     row = one(Gateway)
     row.secrets = {"password": "v1.gone.AAAA"}
     db.session.commit()
-    assert run(with_password("{env: PW}")) == ["gateway SFTP: secrets.password: differs"]
+    assert run(with_password(FROM_PW)) == ["gateway SFTP: secrets.password: differs"]
     assert password() == "x"
 
 
@@ -460,14 +528,14 @@ def _pipe(path: Path) -> None:
         (lambda path: path.write_bytes(b"\n"), "is empty"),
     ],
 )
-def test_a_file_that_holds_no_secret_is_refused(tmp_path, make, said):
-    make(tmp_path / "pw")
-    found = problems(with_password(f"{{file: {tmp_path / 'pw'}}}"))
+def test_a_file_that_holds_no_secret_is_refused(secrets_dir, make, said):
+    make(secrets_dir / "pw")
+    found = problems(with_password(f"{{file: {secrets_dir / 'pw'}}}"))
     assert (len(found), said in found[0]) == (1, True), found
 
 
 @pytest.mark.parametrize(
-    "reference", ["hemmelig", "{env: A B}", "{env: }", "{env: A, file: /b}", "{vault: x}", "{file: relativ}", "{env: [A]}", "[]", "{}"]
+    "reference", ["hemmelig", "{env: A B}", "{env: }", "{env: INVOICEAPP_SECRET_A, file: /b}", "{vault: x}", "{file: relativ}", "{env: [A]}", "[]", "{}"]
 )  # fmt: skip
 def test_a_reference_of_another_form_is_refused_without_repeating_it(reference):
     found = problems(with_password(reference))
@@ -483,4 +551,4 @@ def test_two_names_that_spell_the_same_get_variables_of_their_own(build):
     text = export("To")
     names = [line.split('"')[1] for line in text.splitlines() if "env:" in line]
     assert len(set(names)) == len(names) == 4
-    assert all(name.startswith("INVOICEAPP_") for name in names)
+    assert all(name.startswith("INVOICEAPP_SECRET_") for name in names)
