@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import Flask
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -62,8 +64,13 @@ def _engine_options(url: str) -> dict[str, object]:
 def _security_settings(config: Config) -> dict[str, object]:
     """Flask-Security: sign-in with our templates; nobody signs up by themselves."""
     from .models import utcnow
+    from .sign_in import UNAUTHENTICATED
 
     return {
+        # Flask-Security has no catalogue for "da"; what ours does not translate stays English.
+        "SECURITY_I18N_DIRNAME": ["builtin", str(Path(__file__).parent / "translations")],
+        "SECURITY_I18N_DOMAIN": "flask_security;messages",
+        "SECURITY_MSG_UNAUTHENTICATED": (UNAUTHENTICATED, "error"),
         "SECURITY_PASSWORD_HASH": "argon2",
         "SECURITY_PASSWORD_SALT": config.password_salt,
         "SECURITY_PASSWORD_LENGTH_MIN": 12,

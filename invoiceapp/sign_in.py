@@ -18,6 +18,14 @@ from wtforms import Field, ValidationError
 LONGEST_NEW, LONGEST_TRIED = 128, 1024
 
 
+def N_(message: str) -> str:
+    """Mark a text for the catalogue; Flask-Security translates it when it is shown."""
+    return message
+
+
+UNAUTHENTICATED = N_("Sign in to see the page.")
+
+
 def _normalized(password: str) -> str:
     """As it is compared and hashed: Unicode normalization makes some characters many."""
     return str(_security.password_util.normalize(password))

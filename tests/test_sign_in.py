@@ -91,3 +91,16 @@ def test_a_new_password_may_have_as_many_characters_as_the_limit(signed_in: Flas
     assert _post(signed_in, "/change", password=RIGHT, new_password=new, new_password_confirm=new)[0] == 302
     db.session.refresh(known)
     assert known.password != before
+
+
+def test_a_visitor_is_asked_to_sign_in_in_our_words(client: FlaskClient) -> None:
+    with client.session_transaction() as session:
+        session["language"] = "en"
+    page = client.get("/", follow_redirects=True).text
+    assert "Sign in to see the page." in page
+    assert "view this resource" not in page
+
+
+def test_what_flask_security_says_is_looked_up_in_our_danish_catalogue(app: Flask) -> None:
+    with app.test_request_context():
+        assert app.extensions["security"].i18n_domain.gettext("Customers") == "Kunder"

@@ -12,7 +12,7 @@ import importlib
 import pkgutil
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Self
@@ -202,6 +202,11 @@ class Transport(ABC):
     def findings(cls, config: Mapping[str, Any]) -> list[Finding]:
         """Warnings about a configuration that is allowed but unwise, such as an unpinned host key."""
         return []
+
+    @classmethod
+    def problems(cls, config: Mapping[str, Any], secrets: Collection[str]) -> dict[str, Text]:
+        """Why a configuration can never work, by field, where no single field is wrong. ``secrets``: names of those it has."""
+        return {}
 
 
 @cache

@@ -62,12 +62,12 @@
   function countSelected(scope) {
     const boxes = all("[data-select]:not(:disabled)", scope);
     const chosen = boxes.filter((box) => box.checked).length;
-    const everything = scope.querySelector("[data-select-everything]")?.checked;
+    const everything = all("[data-select-everything]", scope).find((box) => box.checked);
     all("[data-select-all]", scope).forEach((box) => {
       box.checked = chosen > 0 && chosen === boxes.length;
       box.indeterminate = chosen > 0 && chosen < boxes.length;
     });
-    all("[data-selected-count]", scope).forEach((place) => { place.textContent = String(chosen); });
+    all("[data-selected-count]", scope).forEach((place) => { place.textContent = everything?.dataset.total ?? String(chosen); });
     all("[data-bulk] button", scope).forEach((button) => { button.disabled = !chosen && !everything; });
   }
   const countAll = () => new Set(all("[data-selectable]").map((table) => table.closest("form") || document)).forEach(countSelected);

@@ -145,7 +145,6 @@ _PATHS: Mapping[str, tuple[Paths, Paths, Paths]] = {
         (f"{_CII_ACCOUNT}/IBANID", f"{_CII_ACCOUNT}/ProprietaryID"),
     ),
     "BT-86": (*_ubl(_BRANCH), (_CII_BANK,)),
-    # OIOUBL and Peppol give the network beside the number (BT-87-1).
     "BT-87": (*_ubl("PaymentMeans/CardAccount"), (f"{_CII_MEANS}/ApplicableTradeSettlementFinancialCard/ID",)),
     "BT-89": (
         ("PaymentMeans/PaymentMandate/ID",), ("PaymentMeans/InstructionID",),
@@ -162,6 +161,9 @@ _PATHS: Mapping[str, tuple[Paths, Paths, Paths]] = {
 }  # fmt: skip
 
 FORMATS = ("peppol-bis-3", "oioubl-2.1", "cii")
+
+#: Settings that are no business term, and the term in whose element UBL gives them all the same.
+BESIDE: Mapping[str, str] = {"customer.cardNetwork": "BT-87"}
 
 #: Settings whose term a format does not carry, or that decide whether a document is written and not what it says.
 CARRIED_NOWHERE: Mapping[str, frozenset[str]] = {

@@ -104,13 +104,20 @@ def create(kind: str) -> ResponseReturnValue:
     name, environment = request.form.get("name", ""), request.form.get("environment", Environment.LIVE.value)
     adaptor = _waiting_adaptor()
     try:
-        gateway = gateways.save(subscription().id, kind, name, raw, environment=environment)
+        found = gateways.keep(subscription().id, kind, name, raw, environment=environment)
     except InvalidInput as error:
         return _new_form(kind, name, environment, typed_values(fields, raw), error.errors), 422
     flash(_("The gateway is saved. Test the connection before you use it."), "success")
-    if adaptor is not None:
-        _make_default(adaptor, gateway)
-    return redirect(_ways().get("next") or url_for(".edit", gateway_id=gateway.id), 303)
+    for row in found.default_of:
+        _tell_default(found.gateway.name, row.name)
+    if adaptor is not None and adaptor.default_gateway_id != found.gateway.id:
+        _make_default(adaptor, found.gateway)
+    return redirect(_ways().get("next") or url_for(".edit", gateway_id=found.gateway.id), 303)
+
+
+def _tell_default(gateway_name: str, adaptor_name: str) -> None:
+    text = _("“%(gateway)s” is the default gateway of “%(name)s”.", gateway=gateway_name, name=adaptor_name)
+    flash(text, "success")
 
 
 def _make_default(adaptor: Adaptor, gateway: Gateway) -> None:
@@ -121,8 +128,7 @@ def _make_default(adaptor: Adaptor, gateway: Gateway) -> None:
         flash(_("It is not the default gateway of “%(name)s”.", name=adaptor_name), "warning")
         flash(say(next(iter(error.errors.values()))), "warning")
         return
-    text = _("“%(gateway)s” is the default gateway of “%(name)s”.", gateway=gateway_name, name=adaptor_name)
-    flash(text, "success")
+    _tell_default(gateway_name, adaptor_name)
 
 
 def _edit_page(

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from invoiceapp.blueprints.tenancy import chosen_adaptor
 from invoiceapp.models import Adaptor
 from invoiceapp.services.errors import ServiceError
-from invoiceapp.services.export import queries
+from invoiceapp.services.export import queries, standing
 from invoiceapp.services.people import access
 
 from .blueprint import blueprint
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @blueprint.app_context_processor
 def menu() -> dict[str, Any]:
-    """``nav_items``, ``nav_adaptors`` and ``scope_label``; empty for visitors, and where the database does not answer."""
+    """``nav_items``, ``nav_adaptors``, ``scope_label`` and ``at_rest``; empty for visitors, and where the database does not answer."""
     if not has_request_context():
         return {}
     try:
@@ -49,7 +49,21 @@ def _menu() -> dict[str, Any]:
         "nav_items": _items(waiting, named, {} if is_deleted else named),
         "nav_adaptors": _switch(adaptor, others) if len(others) + is_deleted > 1 else [],
         "scope_label": label,
+        "at_rest": _at_rest(adaptor),
     }
+
+
+#: Whose pages say that the adaptor is switched off. Pages of adaptors and documents say it in words of their own.
+_OF_ONE_ADAPTOR = frozenset({"main", "export", "runs", "source", "rules", "settings", "vat", "readiness"})
+
+
+def _at_rest(adaptor: Adaptor | None) -> dict[str, Any] | None:
+    """Of an adaptor that reads and sends nothing, on its pages: ``is_deleted``, and ``url``, where it is activated again."""
+    if adaptor is None or request.blueprint not in _OF_ONE_ADAPTOR or standing.is_working(adaptor):
+        return None
+    is_deleted = adaptor.deleted_at is not None
+    may_wake = not is_deleted and access.may_configure()
+    return {"is_deleted": is_deleted, "url": optional_url("adaptors.index", _anchor="mine") if may_wake else None}
 
 
 def _screens() -> tuple[tuple[str, str, str, str], ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flask import url_for
 from flask_babel import gettext as _
 
 from invoiceapp.models import Adaptor
 from invoiceapp.services.configuration import onboarding
 from invoiceapp.services.configuration.onboarding import Step
+from invoiceapp.services.people.access import may_configure
 
 from .links import optional_url
 
@@ -43,7 +45,7 @@ def _words(step: Step) -> tuple[str, str, str, str]:
         Step.GATEWAY: (
             _("A gateway"),
             _("Where documents are delivered: a mailbox of a provider, a mail server. Test it before you use it."),
-            "gateways.index",
+            "gateways.choose_kind" if may_configure() else "gateways.index",
             _("Make a gateway"),
         ),
         Step.VAT: (
@@ -73,6 +75,13 @@ def _words(step: Step) -> tuple[str, str, str, str]:
     }[step]  # fmt: skip
 
 
+def _parameters(step: Step, adaptor: Adaptor) -> dict[str, str]:
+    """Gateways belong to no adaptor; the one that is made here becomes this one's default."""
+    if step is Step.GATEWAY:
+        return {"default_of": adaptor.id, "next": url_for("main.dashboard")} if may_configure() else {}
+    return {"adaptor": adaptor.id}
+
+
 def lines(adaptor: Adaptor) -> list[Line]:
     """The checklist; empty once a document has left."""
     found = onboarding.steps(adaptor)
@@ -82,6 +91,6 @@ def lines(adaptor: Adaptor) -> list[Line]:
     made = []
     for step, is_done in found.items():
         title, text, endpoint, action = _words(step)
-        url = optional_url(endpoint, adaptor=adaptor.id)
+        url = optional_url(endpoint, **_parameters(step, adaptor))
         made.append(Line(title, text, url, action, is_done, step is following))
     return made

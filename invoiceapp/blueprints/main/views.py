@@ -16,9 +16,9 @@ from invoiceapp.blueprints.tenancy import chosen_adaptor
 from invoiceapp.htmx import render_page_or_fragment
 from invoiceapp.languages import LANGUAGES, say
 from invoiceapp.models import Adaptor, db
-from invoiceapp.services.configuration import customers, gateways
+from invoiceapp.services.configuration import adaptors, customers, gateways
 from invoiceapp.services.export import problems, queries, runs
-from invoiceapp.services.people import preferences
+from invoiceapp.services.people import access, preferences
 
 from . import nav  # noqa: F401 - importing binds the menu
 from .blueprint import blueprint
@@ -102,7 +102,8 @@ def dashboard() -> str:
     """What needs a person, what is on its way, and all documents."""
     adaptor = chosen_adaptor()
     if adaptor is None:
-        return render_template("main/no_adaptor.html")
+        everything = adaptors.of_subscription(access.subscription().id)
+        return render_template("main/no_adaptor.html", has_deleted=bool(everything))
     return render_page_or_fragment(
         "main/page.html",
         "main/_results.html",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
@@ -33,7 +34,18 @@ def _filter() -> readiness.Filter:
 def _fix(one: readiness.Affected) -> Link | None:
     """The field to mend, or the newest document with its hint to open the accounting system."""
     document_id = one.examples[0][0] if one.examples else None
-    return fix_link(one.fix, document_id or "", one.customer_id, on_document=document_id is None)
+    return _with_way_back(fix_link(one.fix, document_id or "", one.customer_id, on_document=document_id is None), one)
+
+
+def _with_way_back(link: Link | None, one: readiness.Affected) -> Link | None:
+    """The page of a customer leads back here; other pages do not know where their reader came from."""
+    if link is None:
+        return None
+    parts = urlsplit(link.url)
+    if parts.path != url_for("rules.customer", customer_id=one.customer_id):
+        return link
+    query = "&".join(filter(None, (parts.query, "from=readiness")))
+    return Link(parts._replace(query=query).geturl(), link.label)
 
 
 def _causes(board: readiness.Board) -> list[dict[str, Any]]:
@@ -52,6 +64,7 @@ def _context(adaptor: Adaptor) -> dict[str, Any]:
     wanted, status, reading = _filter(), readiness.status(adaptor.id), runs.active(adaptor.id)
     is_moving = bool(status.running or reading)
     board = readiness.board_so_far(adaptor.id) if is_moving else readiness.board(adaptor.id, wanted)
+    kept_back = words.kept_back(adaptor.start_date, words.looked_at(status.finished))
     return {
         "adaptor": adaptor,
         "wanted": wanted,
@@ -64,7 +77,9 @@ def _context(adaptor: Adaptor) -> dict[str, Any]:
         "has_customers": customers.counts(adaptor.id)["customers"] > 0,
         "has_documents": queries.counts(adaptor.id)["total"] > 0,
         "turns": words.turns(),
-        "headline": words.headline(board),
+        "headline": words.headline(board, may_be_sent=kept_back is None),
+        "kept_back": kept_back,
+        "lacks_gateway": readiness.lacks_gateway(adaptor),
         "reasons": words.reasons(board),
         "period": words.period(status.finished),
         "days": words.days(),

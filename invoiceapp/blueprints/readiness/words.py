@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from invoiceapp.formatting import number
+from invoiceapp.formatting import day, number
 from invoiceapp.models import Job
 from invoiceapp.services.configuration.preflight import DAYS
 from invoiceapp.services.configuration.readiness import TOPICS, Board
+from invoiceapp.services.export.validators import today
 
 
 def turns() -> list[tuple[str, str]]:
@@ -23,9 +24,13 @@ def turns() -> list[tuple[str, str]]:
     ]
 
 
-def headline(board: Board) -> str:
-    """``If you switched on today: 212 documents would go``."""
+def headline(board: Board, *, may_be_sent: bool) -> str:
+    """``If you switched on today: 212 documents would go``, or that they pass where the start date keeps them here."""
     count = board.totals.go
+    if not may_be_sent:
+        return str(
+            _("Of the documents of the last %(days)s days, %(count)s would pass.", days=DAYS, count=number(count))
+        )
     return str(
         ngettext(
             "If you switched on today: %(count)s document would go",
@@ -34,6 +39,16 @@ def headline(board: Board) -> str:
             count=number(count),
         )
     )
+
+
+def kept_back(start_date: date | None, looked_at: tuple[date, date]) -> str | None:
+    """That the adaptor's start date keeps the documents here; None where all of them are dated from it on."""
+    first, last = looked_at
+    if start_date is None or start_date <= first:
+        return None
+    if start_date < last:
+        return str(_("Those of them dated before %(date)s are not sent.", date=day(start_date)))
+    return str(_("They are not sent: only documents dated from %(date)s on are.", date=day(start_date)))
 
 
 def reasons(board: Board) -> list[str]:
@@ -74,6 +89,13 @@ def _lacking(topic: str, count: int) -> str:
         )  # fmt: skip
     if topic == "order":
         return str(ngettext("%(count)s lacks an order number", "%(count)s lack an order number", count, count=shown))
+    if topic == "format":
+        return str(
+            ngettext(
+                "%(count)s has a format that the receiver cannot get",
+                "%(count)s have a format that the receiver cannot get", count, count=shown,
+            )
+        )  # fmt: skip
     return str(ngettext("%(count)s has another problem", "%(count)s have other problems", count, count=shown))
 
 
@@ -83,6 +105,11 @@ def period(job: Job | None) -> tuple[date, date] | None:
     if "since" not in stored or "until" not in stored:
         return None
     return date.fromisoformat(stored["since"]), date.fromisoformat(stored["until"])
+
+
+def looked_at(job: Job | None) -> tuple[date, date]:
+    """The period of a check, or of the one that would begin now."""
+    return period(job) or (today() - timedelta(days=DAYS), today())
 
 
 def days() -> int:

@@ -40,9 +40,16 @@ def choices(adaptor: Adaptor) -> dict[str, Any]:
 
 
 def tell_of_waiting(adaptor_id: str, customer_ids: list[str]) -> None:
-    """Activation sends nothing of the past; say so where there is a past."""
+    """Activation sends nothing of the past, and nothing at all by itself without a schedule; say so."""
+    if scoped(Adaptor, adaptor_id).interval_minutes is None:
+        flash(no_schedule_words(), "info")
     if count := rules.waiting(adaptor_id, customer_ids):
         flash(waiting_words(count), "info")
+
+
+def no_schedule_words() -> str:
+    """Of an adaptor that reads only when a person starts it."""
+    return str(_("The schedule is off: choose one under General, or use Manual export."))
 
 
 def waiting_words(count: int) -> str:
@@ -100,14 +107,20 @@ def _ask(adaptor: Adaptor, selection: Selection, kind: str, **context: Any) -> s
     )  # fmt: skip
 
 
-def words_of(outcome: Outcome, kind: str) -> list[str]:
-    """What became of many customers, a sentence for each."""
+def _activated_words(adaptor: Adaptor, count: int) -> list[str]:
+    """How many, and when their invoices are sent."""
+    if adaptor.interval_minutes is None:
+        return [_("Customers activated: %(count)s.", count=count), no_schedule_words()]
+    return [_("Customers activated: %(count)s. Their invoices are sent from the next run on.", count=count)]
+
+
+def words_of(adaptor: Adaptor, outcome: Outcome, kind: str) -> list[str]:
+    """What became of many customers of the adaptor, a sentence for each."""
     if kind == bulk.DEACTIVATE:
         parts = [_("Customers deactivated: %(count)s. Their settings are kept.", count=outcome.done)]
         already = ngettext("%(num)s was not active.", "%(num)s were not active.", outcome.already)
     else:
-        sent = _("Customers activated: %(count)s. Their invoices are sent from the next run on.", count=outcome.done)
-        parts = [sent]
+        parts = _activated_words(adaptor, outcome.done)
         if outcome.changed:
             parts.append(
                 ngettext(
@@ -135,7 +148,7 @@ def words_of(outcome: Outcome, kind: str) -> list[str]:
 def _told(adaptor: Adaptor, outcome: Outcome | Started, kind: str) -> ResponseReturnValue:
     if isinstance(outcome, Started):
         return hx_redirect(url_for("rules.job", job_id=outcome.job_id))
-    flash(" ".join(words_of(outcome, kind)), "success" if outcome.done or outcome.changed else "info")
+    flash(" ".join(words_of(adaptor, outcome, kind)), "success" if outcome.done or outcome.changed else "info")
     if outcome.waiting:
         flash(waiting_words(outcome.waiting), "info")
     return _back(adaptor)
@@ -209,10 +222,12 @@ def _job_context(job_id: str) -> dict[str, Any]:
     job = scoped(Job, job_id)
     if job.kind != bulk.KIND:
         abort(404)
-    outcome = bulk.outcome_of(job.result)
-    words = words_of(outcome, job.parameters["change"]) + ([waiting_words(outcome.waiting)] if outcome.waiting else [])
+    adaptor, outcome = scoped(Adaptor, job.adaptor_id), bulk.outcome_of(job.result)
+    words = words_of(adaptor, outcome, job.parameters["change"])
+    if outcome.waiting:
+        words.append(waiting_words(outcome.waiting))
     return {
-        "job": job, "adaptor": scoped(Adaptor, job.adaptor_id), "is_active": job.state in ACTIVE_JOBS, "words": words,
+        "job": job, "adaptor": adaptor, "is_active": job.state in ACTIVE_JOBS, "words": words,
     }  # fmt: skip
 
 

@@ -35,7 +35,8 @@ def _customer_page(customer: Customer, shown: Section, **context: Any) -> str:
         tabs=tabs(customer, shown.name), action=url_for("rules.save_settings", customer_id=customer.id),
         rows=history.of_customer(customer.id), hints=customers.hints(customer),
         activation_version=saving.activation_version(customer.rule),
-        has_errors=bool(shown.errors or context["errors"]), **{**choices(adaptor), **context},
+        has_errors=bool(shown.errors or context["errors"]),
+        **{**choices(adaptor), "format": saving.proposed_format(adaptor, customer), **context},
     )  # fmt: skip
 
 

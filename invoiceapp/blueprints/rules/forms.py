@@ -50,8 +50,7 @@ def _inherited(adaptor: Adaptor, customer: Customer, group: str) -> Inherited:
             return as_text(one, common.value), str(_("the common settings"))
         if one.name in known:
             return as_text(one, known[one.name]), gateway if one.name == "fileName" else label
-        text = as_text(one, one.default)
-        return text, str(_("the built-in default")) if text else ""
+        return as_text(one, one.default), ""
 
     return of
 
@@ -78,24 +77,34 @@ def section(
         found = lines(group, fields, stored, _inherited(adaptor, customer, group), example)
         shown = with_typed(found, raw, errors or {}) if raw is not None else found
         parts.append(Part(group_title(group) if name == "format" else "", shown))
-    choices = _choices(customer, name, raw or {}, errors or {})
+    choices = _choices(adaptor, customer, name, raw or {}, errors or {})
     return Section(name, section_title(name), saving.customer_version(customer.rule, name), parts, choices)
 
 
-def _choices(customer: Customer, name: str, raw: Mapping[str, str], errors: Mapping[str, Any]) -> list[Choice]:
-    """The section's own choice. Where format and gateway do not fit, both stand there: one alone cannot be changed."""
-    rule = customer.rule
-    if rule is None or name not in ("format", "gateway"):
+def _choices(
+    adaptor: Adaptor, customer: Customer, name: str, raw: Mapping[str, str], errors: Mapping[str, Any]
+) -> list[Choice]:
+    """The section's own choice; before the first activation what is proposed.
+
+    Where format and gateway do not fit, or no gateway can be proposed, both stand there: one alone cannot be changed.
+    """
+    if name not in ("format", "gateway"):
         return []
-    wanted = ("format", "gateway") if {"format", "gateway"} & {*errors} or {"format", "gateway"} <= {*raw} else (name,)
-    found: dict[str, tuple[list[tuple[str, Any]], str]] = {
-        "format": (list(rules.format_choices()), rule.format),
-        "gateway": (
-            [(row.id, row.name) for row in gateways.of_subscription(customer.subscription_id)], rule.gateway_id
-        ),
-    }  # fmt: skip
+    rule, rows = customer.rule, gateways.of_subscription(customer.subscription_id)
+    chosen = {
+        "format": rule.format if rule else saving.proposed_format(adaptor, customer),
+        "gateway": rule.gateway_id if rule else saving.proposed_gateway(adaptor),
+    }
+    options: dict[str, list[tuple[str, Any]]] = {
+        "format": list(rules.format_choices()),
+        "gateway": [("", _("Choose …"))][: not chosen["gateway"]] + [(row.id, row.name) for row in rows],
+    }
+    both = {"format", "gateway"}
+    needs_both = both & {*errors} or both <= {*raw} or not chosen["gateway"]
     return [
-        Choice(one, section_title(one), found[one][0], raw.get(one, found[one][1]), errors.get(one)) for one in wanted
+        Choice(one, section_title(one), options[one], raw.get(one, chosen[one]), errors.get(one))
+        for one in (("format", "gateway") if needs_both else (name,))
+        if one == "format" or rows
     ]
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from flask import url_for
-from flask_babel import gettext as _
 
 from invoiceapp.blueprints.declared import as_text, group_title, section_title
 from invoiceapp.domain.fields import Field
@@ -40,8 +39,7 @@ def _inherited(adaptor: Adaptor, group: str) -> Inherited:
     def of(one: Field) -> tuple[str, str]:
         if one.name in known:
             return as_text(one, known[one.name]), label
-        text = as_text(one, one.default)
-        return text, str(_("the built-in default")) if text else ""
+        return as_text(one, one.default), ""
 
     return of
 

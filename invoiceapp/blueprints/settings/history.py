@@ -36,7 +36,7 @@ def _entries(adaptor: Adaptor, found: list[SettingsChange]) -> list[Entry]:
     describe = describer(adaptor)
     return [
         Entry(
-            change, known.get(change.customer_id or ""), describe(changes.differences(change.before, change.after))
+            change, known.get(change.customer_id or ""), describe(changes.differences(change.before, change.after), change.customer_id is not None)
         )
         for change in found
     ]  # fmt: skip

@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from invoiceapp.blueprints.declared import as_text, raw_values, typed_values
 from invoiceapp.blueprints.main.links import optional_url
 from invoiceapp.domain.fields import Field, FieldInvalid, FieldType, parse
+from invoiceapp.domain.findings import Text
+from invoiceapp.formatting import in_language
 from invoiceapp.services.configuration.settings import SECTIONS, Place, place, places
 
 #: Which fields have a live example: the view that makes it, and the parameter that it takes.
@@ -45,13 +47,17 @@ class Line:
     inherited: str
     """What holds without an own value, in words"""
     origin: str
-    """Where that comes from"""
+    """Where that comes from; "" for the built-in default"""
     error: Any = None
     stored: Stored | None = None
     example: tuple[str, str] | None = None
     """Address and parameter of a live example"""
     customers: tuple[tuple[str, str], ...] = ()
     """Of common settings: id and name of customers with a value of their own"""
+
+
+def _named(label: Text | str, message: Any) -> str:
+    return f"{in_language(label)}: {in_language(message)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +91,12 @@ class Section:
     choices: list[Choice] = field(default_factory=list)
 
     @property
-    def errors(self) -> list[tuple[str, Any]]:
-        """Id of the input and message, for the summary on top."""
-        return [(f"field-{one.name}", one.error) for one in self.choices if one.error] + [
-            (f"field-{line.key}", line.error) for part in self.parts for line in part.lines if line.error
-        ]
+    def errors(self) -> list[tuple[str, str]]:
+        """Id of the input, and its label with the message, for the summary on top."""
+        return [(f"field-{one.name}", _named(one.label, one.error)) for one in self.choices if one.error] + [
+            (f"field-{line.key}", _named(line.field.label, line.error))
+            for part in self.parts for line in part.lines if line.error
+        ]  # fmt: skip
 
     @property
     def has_own(self) -> bool:
@@ -110,7 +117,7 @@ class Tab:
 
 
 Inherited = Callable[[Field], tuple[str, str]]
-"""What an empty field means in words, and where that comes from"""
+"""What an empty field means in words, and where that comes from: "" for the built-in default"""
 
 Example = Callable[[Field], tuple[str, str] | None]
 """Where a field's live example is made, and the parameter it takes"""

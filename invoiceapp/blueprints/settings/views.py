@@ -39,7 +39,7 @@ def _preview(adaptor: Adaptor, found: Preview) -> Response:
     repeated = [item for item in request.form.items(multi=True) if item[0] not in _BUTTONS]
     shown = render_page_or_fragment(
         "settings/page.html", "settings/_preview.html", adaptor=adaptor, preview=found, repeated=repeated,
-        words=describer(adaptor)(found.differences), content="settings/_preview.html",
+        words=describer(adaptor)(found.differences, False), content="settings/_preview.html",
     )  # fmt: skip
     # The button was at the end of a long form; the preview is read from its beginning.
     return hx_response(shown, reswap="innerHTML show:top")

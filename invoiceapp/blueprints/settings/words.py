@@ -16,7 +16,7 @@ from invoiceapp.formatting import in_language
 from invoiceapp.models import Adaptor
 from invoiceapp.services.configuration import gateways, vat
 from invoiceapp.services.configuration.changes import Difference
-from invoiceapp.services.configuration.settings import FORMATS, RULE, SECTIONS, Place, declared
+from invoiceapp.services.configuration.settings import FORMATS, RULE, SECTIONS, Place, declared, places
 from invoiceapp.services.export.queries import format_label
 
 
@@ -27,18 +27,28 @@ class Words:
     what: str
     before: str
     after: str
+    unset: str
+    """What to say where there is none"""
 
 
-def describer(adaptor: Adaptor) -> Callable[[Iterable[Difference]], list[Words]]:
-    """Makes words of changes; names of gateways and tax rates are looked up once."""
+def describer(adaptor: Adaptor) -> Callable[[Iterable[Difference], bool], list[Words]]:
+    """Makes words of changes, of common settings or of one customer's; names are looked up once."""
     named = {row.id: row.name for row in gateways.of_subscription(adaptor.subscription_id)}
     rates = {rate.id: rate.name for rate in vat.rates(adaptor)}
 
-    def one(item: Difference) -> Words:
-        what, text = _look(item.place, named, rates)
-        return Words(what, text(item.before), text(item.after))
+    common = places(adaptor.settings)
 
-    return lambda found: [one(item) for item in found]
+    def one(item: Difference, is_customers: bool) -> Words:
+        what, text = _look(item.place, named, rates)
+        is_default = _has_default(item.place) and not (is_customers and item.place in common)
+        return Words(what, text(item.before), text(item.after), str(_("default") if is_default else _("inherited")))
+
+    return lambda found, is_customers: [one(item, is_customers) for item in found]
+
+
+def _has_default(at: Place) -> bool:
+    """Whether a value is built in, so that one that is not set comes from nowhere else but the common settings."""
+    return at[0] not in (RULE, "vat") and _field(at).default not in (None, "")
 
 
 def _look(at: Place, named: Mapping[str, str], rates: Mapping[str, str]) -> tuple[str, Callable[[Any], str]]:

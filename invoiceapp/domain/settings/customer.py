@@ -167,7 +167,7 @@ class CustomerSettings:
         is_individual=True,
     )
     payer_account: str | None = setting(
-        "Kontoen der trækkes fra",
+        "Kontoen, der trækkes fra",
         "The account that is debited",
         term="BT-91",
         is_individual=True,
@@ -183,6 +183,5 @@ class CustomerSettings:
     card_network: str | None = setting(
         "Korttype",
         "Card network",
-        term="BT-87",
         is_individual=True,
     )

@@ -40,7 +40,7 @@ class SupplierSettings:
         FieldType.CHOICE,
         default="auto",
         choices=(
-            ("auto", Text("Den der passer bedst til kunden", "What suits the customer best")),
+            ("auto", Text("Den, der passer bedst til kunden", "What suits the customer best")),
             ("bank", Text("Dansk konto (42)", "Danish account (42)")),
             ("iban", Text("IBAN (58)", "IBAN (58)")),
             ("fik-71", Text("FIK 71", "FIK 71")),

@@ -44,10 +44,9 @@ def while_logging_in(error: Exception, *, connected: bool) -> TransportError:
         return while_connecting(error)
     return Refused(
         Text(
-            "Serveren afviste brugernavn, adgangskode eller nøgle. Ret dem, og kør forbindelsestesten; "
-            "gatewayen er sat på pause, så kontoen ikke bliver låst.",
-            "The server refused the user name, password or key. Correct them and run the connection test; "
-            "the gateway is paused so that the account does not get locked.",
+            # Also the words of a connection test, which pauses nothing: whoever pauses says so (the pages' banners).
+            "Serveren afviste brugernavn, adgangskode eller nøgle. Ret dem, og test igen.",
+            "The server refused the user name, password or key. Correct them, and test again.",
         ),
         _detail(error),
     )

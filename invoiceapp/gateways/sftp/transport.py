@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -18,6 +18,7 @@ from .naming import RemoteFile, remote_files
 from .session import STEP, Session, greet, log_in, open_session, reach
 
 Rename = Callable[[str, str, Deadline], None]
+_NO_SECRET = Text("Udfyld adgangskode, privat nøgle eller begge dele.", "Fill in password, private key or both.")
 
 
 class SftpTransport(Transport):
@@ -46,6 +47,12 @@ class SftpTransport(Transport):
     def wire_ids(self, consignment: Consignment) -> dict[str, str]:
         """``filename``: the document's name on the server, without folder."""
         return {"filename": PurePosixPath(remote_files(consignment, self.config)[0].path).name}
+
+    @classmethod
+    def problems(cls, config: Mapping[str, Any], secrets: Collection[str]) -> dict[str, Text]:
+        """Neither password nor key: no server lets anybody in like that."""
+        either = ("password", "private_key")
+        return {} if {*either} & {*secrets} else dict.fromkeys(either, _NO_SECRET)
 
     @classmethod
     def findings(cls, config: Mapping[str, Any]) -> list[Finding]:

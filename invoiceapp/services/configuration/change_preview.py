@@ -1,42 +1,53 @@
 """What a change of the common settings would do, before it is saved: to how many customers, and to real documents.
 
-Nothing is stored or sent, and the official rules are not asked: documents are
-mapped and written with the old settings and with the new ones, and compared.
+Nothing is stored or sent, and the official rules are not asked: the newest
+documents are mapped and written with the old settings and with the new ones
+and counted; some of those that change are shown in full.
 """
 
 from __future__ import annotations
 
 import difflib
+import enum
 import json
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
+from itertools import islice, product
 from typing import Any
 
 from lxml import etree
 from sqlalchemy import String, cast, func, select
-from sqlalchemy.orm import undefer
 
 from invoiceapp.domain.findings import Finding, has_fatal
 from invoiceapp.domain.settings import Settings, SettingsInvalid
+from invoiceapp.domain.settings.general import excludes
 from invoiceapp.formats.base import Format, OptionsInvalid, Unreadable
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import Adaptor, Customer, Document, ExportRule, Stage, db
 from invoiceapp.services.database import transaction
 from invoiceapp.services.export.rendering import broken_settings, pdf_attachment
+from invoiceapp.services.export.validators import today
 from invoiceapp.sources.base import Source, UnusableBundle
 
-from . import judging
+from . import judging, verdicts
 from .changes import Difference, differences
+from .preflight import DAYS
 from .settings import Place, places, resolve
 from .sources import source_class
 
 log = logging.getLogger(__name__)
 
 MOST_DOCUMENTS = 3
-#: Newest documents among which the examples are looked for.
-_NEWEST = 200
+#: Newest documents of touched customers that are judged, in at most so many seconds: a person waits.
+_NEWEST, _PATIENCE = 200, 2.0
+#: Documents that are looked at to find them; nearly all customers inherit nearly everything.
+_SCANNED = 2_000
+#: Documents whose records are in memory at once.
+_RECORDS = 10
 #: Rows of one comparison; an invoice of thousands of lines would fill the page and take long to compare.
 MOST_ROWS, _MOST_COMPARED = 120, 1_500
 #: Attachments travel inside the document as base64; a wall of letters helps nobody.
@@ -95,22 +106,30 @@ class Preview:
     differences: list[Difference]
     customers: int
     """Active ones that get another value"""
+    judged: int
+    """Documents that were judged, the newest ones of these customers"""
+    stopped: int
+    """How many of those would no longer leave"""
     examples: list[Example]
-
-    @property
-    def stopped(self) -> int:
-        """How many of the examples would no longer leave."""
-        return sum(1 for example in self.examples if example.lost)
+    """Of those that stop if there are any, else of those that change"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A document to compare, in plain values: no transaction is open while it is written."""
+    """A document to compare, without its records: no transaction is open while it is written."""
 
     document: Document
     customer: str
     format: Format
     overrides: Mapping[str, Any]
+
+
+class _Impact(enum.IntEnum):
+    """What the change does to a document; what matters most is shown first."""
+
+    STOPS = 0
+    CHANGES = 1
+    NONE = 2
 
 
 def preview(adaptor: Adaptor, after: Mapping[str, Any]) -> Preview:
@@ -120,12 +139,16 @@ def preview(adaptor: Adaptor, after: Mapping[str, Any]) -> Preview:
     changed = {item.place for item in found}
     with transaction():
         customers = _touched(adaptor.id, changed)
-        chosen = _chosen(_candidates(adaptor.id, changed)) if customers else []
+        candidates = _candidates(adaptor.id, changed) if customers else []
         source = source_class(adaptor)
-        for one in chosen:
+        for one in candidates:
             db.session.expunge(one.document)
-    examples = [_example(source, one, before, after) for one in chosen]
-    return Preview(found, customers, examples)
+    impacts = _impacts(source, candidates, before, after)
+    chosen = _chosen(candidates, impacts)
+    bundles = verdicts.bundles_of([one.document.id for one in chosen])
+    examples = [_example(source, one, bundles.get(one.document.id, {}), before, after) for one in chosen]
+    stopped = sum(1 for impact in impacts.values() if impact is _Impact.STOPS)
+    return Preview(found, customers, len(impacts), stopped, examples)
 
 
 def _is_touched(changed: Iterable[Place], format_id: str, overrides: Mapping[str, Any]) -> bool:
@@ -149,21 +172,48 @@ def _touched(adaptor_id: str, changed: set[Place]) -> int:
 
 
 def _candidates(adaptor_id: str, changed: set[Place]) -> list[_Candidate]:
-    """Documents of touched customers, the newest first; their bundles are read later."""
+    """The newest documents of touched customers, the newest first; their bundles are read later."""
     query = (
         select(Document, ExportRule.format, ExportRule.settings)
         .join(ExportRule, ExportRule.customer_id == Document.customer_id)
         .where(Document.adaptor_id == adaptor_id, ExportRule.active, Document.stage != Stage.UNUSABLE)
         .order_by(Document.issue_date.desc(), Document.id.desc())
-        .limit(_NEWEST)
+        .limit(_SCANNED)
     )
     if all(at[0] == "formats" for at in changed):
         query = query.where(ExportRule.format.in_({at[1] for at in changed}))
-    return [
-        _Candidate(document, document.customer_name, formats()[format_id], settings)
-        for document, format_id, settings in db.session.execute(query)
-        if format_id in formats() and _is_touched(changed, format_id, settings)
-    ]
+    with db.session.execute(query.execution_options(yield_per=_NEWEST)) as rows:
+        touched = (
+            _Candidate(document, document.customer_name, formats()[format_id], settings)
+            for document, format_id, settings in rows
+            if format_id in formats() and _is_touched(changed, format_id, settings)
+        )
+        return list(islice(touched, _NEWEST))
+
+
+def _impacts(
+    source: type[Source], candidates: Sequence[_Candidate], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> dict[str, _Impact]:
+    """What becomes of documents, by id: of the last ``DAYS`` days, or of the newest where there are none of those."""
+    since, until = today() - timedelta(days=DAYS), time.monotonic() + _PATIENCE
+    waiting = iter([one for one in candidates if one.document.issue_date >= since] or candidates)
+    found: dict[str, _Impact] = {}
+    while chunk := list(islice(waiting, _RECORDS)):
+        bundles = verdicts.bundles_of([one.document.id for one in chunk])
+        for one in chunk:
+            if time.monotonic() > until:
+                return found
+            found[one.document.id] = _impact(source, one, bundles.pop(one.document.id, {}), before, after)
+    return found
+
+
+def _impact(
+    source: type[Source], one: _Candidate, bundle: Any, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> _Impact:
+    old, new = (_with(source, one, bundle, common) for common in (before, after))
+    if old.may_leave and not new.may_leave:
+        return _Impact.STOPS
+    return _Impact.NONE if old.content == new.content else _Impact.CHANGES
 
 
 #: In this order: a format that is not there yet, anything that can be compared, anything.
@@ -174,25 +224,22 @@ _WISHES: tuple[Callable[[_Candidate, list[_Candidate]], bool], ...] = (
 )
 
 
-def _chosen(candidates: Sequence[_Candidate]) -> list[_Candidate]:
-    """Up to three, of different customers, with their bundles."""
+def _chosen(candidates: Sequence[_Candidate], impacts: Mapping[str, _Impact]) -> list[_Candidate]:
+    """Up to three, of different customers: those that stop, then those that change, then any."""
     chosen: list[_Candidate] = []
-    for is_wanted in _WISHES:
+    for impact, is_wanted in product(_Impact, _WISHES):
         for one in candidates:
             is_new = one.document.customer_id not in [other.document.customer_id for other in chosen]
-            if len(chosen) < MOST_DOCUMENTS and is_new and is_wanted(one, chosen):
+            is_such = impacts.get(one.document.id, _Impact.NONE) is impact
+            if len(chosen) < MOST_DOCUMENTS and is_such and is_new and is_wanted(one, chosen):
                 chosen.append(one)
-    ids = [one.document.id for one in chosen]
-    db.session.scalars(
-        select(Document).where(Document.id.in_(ids)).options(undefer(Document.bundle)).execution_options(
-            populate_existing=True
-        )
-    ).all()  # fmt: skip
     return chosen
 
 
-def _example(source: type[Source], one: _Candidate, before: Mapping[str, Any], after: Mapping[str, Any]) -> Example:
-    old, new = (_with(source, one, common) for common in (before, after))
+def _example(
+    source: type[Source], one: _Candidate, bundle: Any, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Example:
+    old, new = (_with(source, one, bundle, common) for common in (before, after))
     is_shown = not one.format.draws
     rows, is_cut = (
         compared(_lines(old.content, one.format), _lines(new.content, one.format)) if is_shown else ((), False)
@@ -205,31 +252,34 @@ def _example(source: type[Source], one: _Candidate, before: Mapping[str, Any], a
     )  # fmt: skip
 
 
-def _with(source: type[Source], one: _Candidate, common: Mapping[str, Any]) -> Written:
+def _with(source: type[Source], one: _Candidate, bundle: Any, common: Mapping[str, Any]) -> Written:
     try:
         settings = resolve(common, one.overrides)
     except SettingsInvalid as error:
         return Written(None, tuple(broken_settings(error.errors)))
-    return written(source, one.document, settings, one.format)
+    # Documents of such a type are never sent; which types are is chosen on another page.
+    if excludes(settings.general.document_types, one.document.type):
+        return Written(None, ())
+    return written(source, one.document, bundle, settings, one.format)
 
 
-def written(source: type[Source], document: Document, settings: Settings, fmt: Format) -> Written:
+def written(source: type[Source], document: Document, bundle: Any, settings: Settings, fmt: Format) -> Written:
     """A document as the settings want it: mapped, checked by the built-in rules and, unless it is drawn, written.
 
     Raises nothing, whatever the records are: a preview must not keep anybody from saving.
     """
     try:
-        return _written(source, document, settings, fmt)
+        return _written(source, document, bundle, settings, fmt)
     except Exception:
         log.exception("document %s could not be compared", document.id)
         return Written(None, judging.failed().findings, has_failed=True)
 
 
-def _written(source: type[Source], document: Document, settings: Settings, fmt: Format) -> Written:
+def _written(source: type[Source], document: Document, bundle: Any, settings: Settings, fmt: Format) -> Written:
     wants_pdf = settings.general.embed_pdf and fmt.carries_attachments
     attachments = (pdf_attachment(document.type, document.number, _PDF),) if wants_pdf else ()
     try:
-        conversion = source.convert(document.bundle, settings, attachments)
+        conversion = source.convert(bundle, settings, attachments)
         parameters = fmt.parameters(settings.formats.get(fmt.id))
     except UnusableBundle:
         return Written(None, ())

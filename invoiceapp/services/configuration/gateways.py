@@ -67,6 +67,8 @@ class Saved:
     """Deliveries of test adaptors that may no longer use it"""
     released: int = 0
     """Documents that are tried again, because they may use it now"""
+    default_of: tuple[Adaptor, ...] = ()
+    """Adaptors whose default gateway it became, because it is the first one there is"""
 
 
 def version(gateway: Gateway) -> str:
@@ -111,6 +113,8 @@ def keep(
 ) -> Saved:  # fmt: skip
     """Create or change a gateway from form values. ``environment``: None keeps it (a new one is live).
 
+    The first one of a subscription becomes the default gateway of adaptors that have none and may use it.
+
     ``shown`` is ``version`` when the form was made. Raises ``InvalidInput`` and ``ChangedMeanwhile``, and keeps nothing then.
     """
     with transaction() as session:
@@ -133,7 +137,33 @@ def keep(
             versions.require(shown, before)
         session.add(gateway)
         held_back = environments.hold_back(Delivery.gateway_id == gateway.id, actor) if wanted.goes_live else 0
-    return Saved(gateway, held_back, release(gateway.id) if wanted.goes_to_test else 0)
+        default_of = () if gateway_id else _made_default(gateway)
+    return Saved(gateway, held_back, release(gateway.id) if wanted.goes_to_test else 0, default_of)
+
+
+def _made_default(gateway: Gateway) -> tuple[Adaptor, ...]:
+    """Where there is no other gateway, nobody would choose another: the adaptors that it became the default one of."""
+    if of_subscription(gateway.subscription_id) != [gateway]:
+        return ()
+    without = (
+        select(Adaptor)
+        .where(
+            Adaptor.subscription_id == gateway.subscription_id,
+            Adaptor.default_gateway_id.is_(None),
+            Adaptor.deleted_at.is_(None),
+        )
+        .order_by(Adaptor.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    fitting = tuple(
+        row
+        for row in db.session.scalars(without).all()
+        if not adaptors.destination_errors(row, row.default_format or "", gateway.id)
+    )
+    for row in fitting:
+        row.default_gateway_id = gateway.id
+    return fitting
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +185,9 @@ def _read(gateway: Gateway, name: str, raw: Mapping[str, str], environment: str 
     errors = _name_errors(gateway, name) | errors
     kept = secrets.kept_for(fields, gateway.config, values, gateway.secrets)
     errors |= secrets.lost_by_moving(gateway.secrets, kept, values)
+    if not errors:
+        given = {field.name for field in fields if field.secret and values.get(field.name)}
+        errors = registry()[gateway.kind].problems(values, {*kept, *given})
     new = gateway.environment
     try:
         new = gateway.environment if environment is None else environments.parse(environment)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import contains_eager
 
+from invoiceapp.domain.fields import Field
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Adaptor, Customer, ExportRule, db
 from invoiceapp.services.database import transaction
@@ -20,6 +21,16 @@ from .settings import RULE, SECTIONS, Place, applied, declared, place, places
 
 #: Customers that get a profile in one request.
 MOST = 500
+
+#: Beside the individual fields: agreements and references of one buyer, which may stand in the common settings, but are
+#: wrong with another buyer.
+NEVER_COPIED = frozenset(
+    place("customer", name)
+    for name in (
+        "buyerReference", "orderNumber", "contractReference", "projectReference", "accountingCost", "mandate",
+        "payerAccount", "cardNumber", "cardNetwork",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +67,19 @@ def of_customer(rule: ExportRule, sections: Iterable[str]) -> Profile:
             values[RULE, section] = stored[RULE, section]
         for group in of_section(section, setting_groups(rule)):
             for field in declared(group):
-                value = stored.get(place(group, field.name))
-                individual += field.is_individual and value is not None
-                if value is not None and not field.is_individual:
-                    values[place(group, field.name)] = value
+                at = place(group, field.name)
+                value = stored.get(at)
+                if value is None:
+                    continue
+                if _stays(field, at):
+                    individual += 1
+                else:
+                    values[at] = value
     return Profile(values, individual)
+
+
+def _stays(field: Field, at: Place) -> bool:
+    return field.is_individual or at in NEVER_COPIED
 
 
 def _targets(customer: Customer, wanted: Sequence[str]) -> list[Customer]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, cast, func, select
+from sqlalchemy import BigInteger, Float, cast, exists, func, select
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Customer, Document, ExportRule, Job, JobState, PreflightResult, Readiness, db
+from invoiceapp.models import Adaptor, Customer, Document, ExportRule, Job, JobState, PreflightResult, Readiness, db
 from invoiceapp.services import background
 
 from .judging import UNUSABLE
@@ -68,6 +68,14 @@ TOPICS = (
             "The customer demands an order number, and there is none",
         ),
         frozenset({"IA-ORDER-NUMBER"}),
+    ),
+    Topic(
+        "format",
+        Text(
+            "Kundens nummer kan ikke bruges i det valgte format",
+            "The customer's number cannot be used in the chosen format",
+        ),
+        frozenset({"F-LIB179"}),
     ),
 )
 _TOPIC_OF = {rule: topic for topic in TOPICS for rule in topic.rules}
@@ -230,6 +238,13 @@ def _cause(problem: dict[str, Any], text: Text) -> Cause:
     return Cause(
         topic.name if topic else "", problem["rule"], topic.text if topic else text, problem["turn"], problem["fix"]
     )
+
+
+def lacks_gateway(adaptor: Adaptor) -> bool:
+    """Whether nothing of the adaptor's could leave: it has no default gateway, and no customer has one."""
+    if adaptor.default_gateway_id:
+        return False
+    return not db.session.scalar(select(exists().where(ExportRule.adaptor_id == adaptor.id)))
 
 
 def totals(adaptor_id: str) -> Totals:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.settings import GROUPS
 from invoiceapp.formats.base import registry as formats
-from invoiceapp.models import Adaptor, Customer, ExportRule, db
+from invoiceapp.models import Adaptor, Customer, ExportRule, Gateway, db
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError
 
@@ -89,7 +89,7 @@ def save_overrides(
     ``raw`` may also have ``format`` and ``gateway``, the ids of what the customer gets and by which way. ``section``
     keeps to one section (those of format and gateway take both choices); ``shown`` is its ``customer_version`` when the
     form was made. A customer that was never
-    activated gets a rule at rest, for the adaptor's default gateway, so that it can be mended first.
+    activated gets a rule at rest (``proposed_format``, ``proposed_gateway``), so that it can be mended first.
     Raises ``InvalidInput``, ``ChangedMeanwhile``, ``AdaptorDeleted``, ``ServiceError``.
     """
     with transaction():
@@ -97,7 +97,7 @@ def save_overrides(
         rule = _locked_rule(customer_id)
         wanted = _wanted(rule, raw, section)
         before = changes.of_rule(rule)
-        rule = rule or _rule_at_rest(adaptor, customer)
+        rule = rule or _rule_at_rest(adaptor, customer, wanted.get((RULE, "gateway")))
         after = applied(changes.of_rule(rule), wanted)
         _require(shown, section, before, after)
         _require_fit(adaptor, rule, after)
@@ -184,22 +184,38 @@ def _require_fit(adaptor: Adaptor, rule: ExportRule, after: Mapping[str, Any]) -
         raise InvalidInput(errors)
 
 
-def _rule_at_rest(adaptor: Adaptor, customer: Customer) -> ExportRule:
-    """A rule that sends nothing. Inside the caller's transaction. Raises ``ServiceError``."""
-    if not adaptor.default_gateway_id:
+def proposed_format(adaptor: Adaptor, customer: Customer) -> str:
+    """The id of the format by which the pre-flight judges a customer that was never activated."""
+    public = judging.FOR_DANISH_GLN if customer.country == "DK" and customer.gln else judging.FOR_OTHERS
+    return adaptor.default_format or public
+
+
+def proposed_gateway(adaptor: Adaptor) -> str:
+    """The id of the adaptor's default gateway, else of the only one that it may use, else ""."""
+    if adaptor.default_gateway_id:
+        return adaptor.default_gateway_id
+    found = db.session.scalars(select(Gateway).where(Gateway.subscription_id == adaptor.subscription_id))
+    usable = [row.id for row in found if environments.may_reach(adaptor.environment, row.environment)]
+    return usable[0] if len(usable) == 1 else ""
+
+
+def _rule_at_rest(adaptor: Adaptor, customer: Customer, gateway_id: str | None) -> ExportRule:
+    """A rule that sends nothing. Inside the caller's transaction. Raises ``ServiceError``, ``InvalidInput``."""
+    format_id, chosen = proposed_format(adaptor, customer), gateway_id or proposed_gateway(adaptor)
+    if not chosen:
         raise ServiceError(
             Text(
-                "Aktivér kunden først, eller vælg en standardgateway under Generelt. Så kan kundens indstillinger rettes, "
-                "før noget sendes.",
-                "Activate the customer first, or choose a default gateway under General. Then the customer's settings can be "
-                "corrected before anything is sent.",
+                "Kundens indstillinger kan først gemmes, når det er klart, hvilken gateway kunden skal bruge. Vælg den under "
+                "»Gateway« her, eller vælg en standardgateway under Generelt. Er der ingen gateway, så opret en først.",
+                "The customer's settings can be saved once it is clear which gateway the customer uses. Choose it under "
+                "“Gateway” here, or choose a default gateway under General. If there is no gateway, make one first.",
             )
         )
-    # The format by which the pre-flight judges such a customer.
-    public = judging.FOR_DANISH_GLN if customer.country == "DK" and customer.gln else judging.FOR_OTHERS
+    if gateway_id and (error := rules.pair_errors(adaptor, format_id, gateway_id).get("gateway")):
+        raise InvalidInput({"gateway": error})
     rule = ExportRule(
         subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, customer_id=customer.id, active=False,
-        format=adaptor.default_format or public, gateway_id=adaptor.default_gateway_id, settings={},
+        format=format_id, gateway_id=chosen, settings={},
     )  # fmt: skip
     db.session.add(rule)
     return rule

@@ -201,7 +201,7 @@ def judge(batch: Batch, until: float | None = None) -> dict[str, Verdict]:
     found: dict[str, Verdict] = {}
     waiting = iter(batch.to_judge)
     while chunk := list(islice(waiting, _RECORDS)):
-        bundles = _bundles([document.id for document in chunk])
+        bundles = bundles_of([document.id for document in chunk])
         for document in chunk:
             if until is not None and time.monotonic() > until:
                 return found
@@ -210,7 +210,7 @@ def judge(batch: Batch, until: float | None = None) -> dict[str, Verdict]:
     return found
 
 
-def _bundles(document_ids: Sequence[str]) -> dict[str, Any]:
+def bundles_of(document_ids: Sequence[str]) -> dict[str, Any]:
     """The records of documents; those that cannot be read from the database are not in it."""
     try:
         with transaction() as session:
@@ -219,7 +219,7 @@ def _bundles(document_ids: Sequence[str]) -> dict[str, Any]:
     except (ValueError, ArithmeticError, RecursionError):
         # Not the JSON that we once wrote.
         if len(document_ids) > 1:
-            return {key: bundle for one in document_ids for key, bundle in _bundles([one]).items()}
+            return {key: bundle for one in document_ids for key, bundle in bundles_of([one]).items()}
         log.warning("the records of document %s cannot be read", document_ids[0])
         return {}
 

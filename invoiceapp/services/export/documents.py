@@ -40,7 +40,7 @@ class Tally:
     not_activated: int = 0
     already_exported: int = 0
     left_out: list[dict[str, str]] = field(default_factory=list)
-    """What a person asked for and the settings leave out: id, number, our id (``document``), and why"""
+    """What a person asked for and the settings leave out: id, number, our id (``document``), why, and the field that changes it (``fix``)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +173,17 @@ def _wants_export(document: Document, adaptor: Adaptor, buyer: _Buyer, is_blocke
     return document.stage is Stage.LISTED or is_blocked
 
 
-def _why_left_out(document: Document, adaptor: Adaptor, buyer: _Buyer) -> Text | None:
-    """Why the settings keep a document back that a person asked for."""
+def _why_left_out(document: Document, adaptor: Adaptor, buyer: _Buyer) -> dict[str, str] | None:
+    """Why the settings keep a document back that a person asked for, as ``Tally.left_out`` has it."""
+    named = {"id": document.source_id, "number": document.number, "document": document.id}
     if document.stage is Stage.SKIPPED and document.error:
-        return Text(document.error["da"], document.error["en"])
-    if document.stage is Stage.LISTED and _is_excluded(document, adaptor, buyer):
-        return selection.excluded(document.type).long
+        return text_dict(Text(document.error["da"], document.error["en"]), **named)
+    if document.stage is not Stage.LISTED or not buyer.is_active:
+        return None
+    if adaptor.start_date and selection.is_too_old(document, adaptor):
+        return text_dict(selection.too_old(document, adaptor.start_date), fix="start_date", **named)
+    if _is_excluded(document, adaptor, buyer):
+        return text_dict(selection.excluded(document.type).long, **named)
     return None
 
 
@@ -189,7 +194,7 @@ def _count(tally: Tally, run: Run, document: Document, adaptor: Adaptor, buyer: 
         # Queued before this run's worker died.
         tally.queued += 1
     elif why is not None:
-        tally.left_out.append(text_dict(why, id=document.source_id, number=document.number, document=document.id))
+        tally.left_out.append(why)
     elif document.stage is Stage.CONVERTED:
         tally.already_exported += 1
     elif document.stage is Stage.LISTED:

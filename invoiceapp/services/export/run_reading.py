@@ -81,7 +81,9 @@ def read(run_id: str, token: str) -> Work:
         _try_again(work, source, [one for one in waiting if one not in work.seen and one not in work.failed])
         # A record that was asked for by name says nothing about the others of its time.
         work.newest = reached
-        _finish(run_id, token, work, _problems(source))
+        unread = _problems(source)
+        missing = _missing(query.numbers, work, has_unread=len(source.skipped) > of_customers)
+        _finish(run_id, token, work, [*missing, *unread])
     return work
 
 
@@ -95,6 +97,8 @@ class Work:
     newest: str | None
     seen: set[str] = field(default_factory=set)
     """The source's ids of the documents that were kept"""
+    numbers: set[str] = field(default_factory=set)
+    """Their numbers"""
     failed: list[str] = field(default_factory=list)
     """The source's ids of the documents that could not be read, to be tried again; oldest approval first"""
     failed_again: list[str] = field(default_factory=list)
@@ -115,6 +119,7 @@ def _keep_all(work: Work, read: Iterator[SourceDocument]) -> None:
         bell.ring("convert")
         work.newest = _newest(work.newest, chunk)
         work.seen.update(item.id for item in chunk)
+        work.numbers.update(item.number for item in chunk)
 
 
 def _held(work: Work, read: Iterator[SourceDocument]) -> Iterator[SourceDocument]:
@@ -204,6 +209,28 @@ def _named(left_out: Sequence[dict[str, str]]) -> list[dict[str, str]]:
 def _problems(source: Source) -> list[dict[str, str]]:
     """Records that the source could not read, one broken one never spoiling the rest."""
     return [text_dict(error.text, id=record_id) for record_id, error in source.skipped]
+
+
+def _missing(asked: Sequence[str], work: Work, *, has_unread: bool) -> list[dict[str, str]]:
+    """An entry for each number that was asked for and not read."""
+    return [
+        text_dict(_not_found(number, has_unread), id=number)
+        for number in dict.fromkeys(asked)
+        if number not in work.numbers
+    ]
+
+
+def _not_found(number: str, has_unread: bool) -> Text:
+    if has_unread:
+        # A record that cannot be read may be the very one: its number is not known.
+        return Text(
+            f"{number} blev ikke fundet blandt de dokumenter, der kunne læses.",
+            f"{number} was not found among the documents that could be read.",
+        )
+    return Text(
+        f"{number} findes ikke i regnskabet. Kun godkendte fakturaer og kreditnotaer læses.",
+        f"{number} does not exist in the accounts. Only approved invoices and credit notes are read.",
+    )
 
 
 def _to_retry(work: Work) -> list[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from babel.dates import format_date
 from sqlalchemy import select
 
 from invoiceapp.domain.findings import Text
@@ -74,6 +76,22 @@ _NO_INVOICES = Reason(
 def excluded(kind: DocumentType) -> Reason:
     """The words for a type that the settings leave out."""
     return _NO_CREDIT_NOTES if kind is DocumentType.CREDIT_NOTE else _NO_INVOICES
+
+
+def too_old(document: Document, start_date: date) -> Text:
+    """What a person is told who asked for a document that is older than the start date."""
+
+    def _days(language: str) -> tuple[str, str]:
+        issued, first = (format_date(one, "medium", locale=language) for one in (document.issue_date, start_date))
+        return issued, first
+
+    (issued, first), (issued_en, first_en) = _days("da"), _days("en_GB")
+    return Text(
+        f"{document.number} er fra {issued}, og adaptoren sender kun dokumenter fra {first}. Ret »Tidligste dokumentdato« "
+        "under Generelt, hvis den skal sendes.",
+        f"{document.number} is of {issued_en}, and the adaptor sends only documents from {first_en} on. Correct “Earliest "
+        "document date” under General if it is to be sent.",
+    )
 
 
 def is_too_old(document: Document, adaptor: Adaptor) -> bool:

@@ -287,3 +287,20 @@ def test_a_gateway_is_paused_by_hand(signed_in: FlaskClient, gateway: Gateway, s
     db.session.expire_all()
     assert gateway.is_paused
     assert "Start it again" in signed_in.get(f"/gateways/{gateway.id}").text
+
+
+def test_the_first_gateway_becomes_the_default_and_the_page_says_so(
+    signed_in: FlaskClient, adaptor: Adaptor, submit: Any
+) -> None:
+    page = submit(signed_in, "/gateways/new/sftp", FORM, follow_redirects=True).text
+    assert page.count("“Operatør” is the default gateway of “Billy”.") == 1
+    db.session.expire_all()
+    assert adaptor.default_gateway_id == db.session.query(Gateway).one().id
+
+
+def test_a_gateway_without_password_and_key_is_refused_at_both_fields(signed_in: FlaskClient, submit: Any) -> None:
+    answer = submit(signed_in, "/gateways/new/sftp", {**FORM, "password": ""})
+    assert answer.status_code == 422
+    assert 'href="#field-password"' in answer.text
+    assert 'href="#field-private_key"' in answer.text
+    assert db.session.query(Gateway).count() == 0

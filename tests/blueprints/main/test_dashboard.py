@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable
 from datetime import date
 
+import pytest
 from flask.testing import FlaskClient
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Turn, fatal
-from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Run, RunState, Stage, db, utcnow
+from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Role, Run, RunState, Stage, User, db, utcnow
 
 HTMX = {"HX-Request": "true"}
 MISSING_ENDPOINT = fatal(
@@ -30,6 +31,7 @@ def test_a_visitor_is_sent_to_sign_in(client: FlaskClient) -> None:
 
 def test_without_an_adaptor_the_next_step_is_the_catalogue(signed_in: FlaskClient) -> None:
     answer = signed_in.get("/")
+    assert "deleted-adaptors" not in answer.text
     assert answer.status_code == 200
     assert "Activate an adaptor to begin" in answer.text and "/adaptors/catalogue" in answer.text
 
@@ -196,3 +198,53 @@ def test_the_menu_counts_what_needs_a_person(
 ) -> None:
     make_delivery(make_document(make_customer()), DeliveryState.FAILED)
     assert '<span class="side-nav-count">1</span>' in signed_in.get("/").text
+
+
+@pytest.mark.parametrize("path", ["/", "/export", "/runs", "/customers", "/readiness", "/settings", "/source", "/vat"])
+def test_pages_of_an_adaptor_say_that_it_is_switched_off(signed_in: FlaskClient, adaptor: Adaptor, path: str) -> None:
+    assert "switched off: nothing is read" not in signed_in.get(path, follow_redirects=True).text
+    adaptor.active = False
+    db.session.commit()
+    page = signed_in.get(path, follow_redirects=True).text
+    assert page.count("The adaptor is switched off: nothing is read or sent") == 1
+    assert 'id="reactivate-adaptor" href="/adaptors#mine"' in page and "Fetch new documents</button>" not in page
+
+
+def test_pages_that_are_about_no_single_adaptor_do_not_say_it(signed_in: FlaskClient, adaptor: Adaptor) -> None:
+    adaptor.active = False
+    db.session.commit()
+    assert "switched off" not in signed_in.get("/adaptors").text + signed_in.get("/gateways").text
+
+
+def test_members_read_that_it_is_switched_off_and_are_offered_no_switch(
+    signed_in: FlaskClient, adaptor: Adaptor, user: User
+) -> None:
+    adaptor.active, user.memberships[0].role = False, Role.MEMBER
+    db.session.commit()
+    page = signed_in.get("/").text
+    assert "switched off" in page and "reactivate-adaptor" not in page
+
+
+def test_a_deleted_adaptor_is_said_to_be_deleted_and_fetches_nothing(signed_in: FlaskClient, adaptor: Adaptor) -> None:
+    adaptor.active, adaptor.deleted_at = False, utcnow()
+    db.session.commit()
+    for path in ("/", "/runs"):
+        page = signed_in.get(f"{path}?adaptor={adaptor.id}").text
+        assert "The adaptor is deleted; its documents are kept" in page
+        assert "Fetch new documents</button>" not in page and "reactivate-adaptor" not in page
+
+
+def test_after_the_only_adaptor_was_deleted_its_documents_are_one_link_away(
+    signed_in: FlaskClient, adaptor: Adaptor
+) -> None:
+    adaptor.active, adaptor.deleted_at = False, utcnow()
+    db.session.commit()
+    assert 'href="/adaptors#deleted">See documents of deleted adaptors' in signed_in.get("/").text
+
+
+def test_documents_that_are_not_exported_are_not_all_said_to_lack_activation(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable
+) -> None:
+    make_document(make_customer(), "1001", stage=Stage.LISTED)
+    page = signed_in.get("/").text
+    assert "Not chosen for export" in page and "Customers that are not activated" not in page

@@ -3,17 +3,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
+from html import unescape
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, func, select
+from sqlalchemy import delete, event, func, select
 
 from invoiceapp.blueprints.readiness import views, words
 from invoiceapp.models import (
     Adaptor,
     Customer,
+    ExportRule,
     Job,
     JobState,
     PreflightResult,
@@ -132,6 +134,79 @@ def test_the_headline_says_in_words_what_would_happen(
     assert "2 lack an EAN or CVR number, 1 has an unmapped VAT rate, 1 has another problem" in page
     assert "1 customer is ready, 3 need something" in page
     assert "24 Aug 2026" in page and "22 Nov 2026" in page
+
+
+@pytest.mark.parametrize(
+    ("start", "shown"),
+    [
+        (date(2026, 11, 23), "They are not sent: only documents dated from 23 Nov 2026 on are."),
+        (date(2026, 11, 22), "They are not sent: only documents dated from 22 Nov 2026 on are."),
+        (date(2026, 10, 1), "Those of them dated before 1 Oct 2026 are not sent."),
+    ],
+)
+def test_documents_that_the_start_date_keeps_here_are_not_said_to_be_sent(
+    signed_in: FlaskClient, adaptor: Adaptor, going: Make, job: Make, start: date, shown: str
+) -> None:
+    job()
+    going("Ready", 3)
+    adaptor.start_date = start
+    db.session.commit()
+    page = signed_in.get("/readiness").text
+    assert "Of the documents of the last 90 days, 3 would pass." in page
+    assert shown in page
+    assert "If you switched on today" not in page
+
+
+def test_a_start_date_before_all_the_documents_keeps_none_of_them(
+    signed_in: FlaskClient, adaptor: Adaptor, going: Make, job: Make
+) -> None:
+    job()
+    going("Ready", 3)
+    adaptor.start_date = date(2026, 8, 24)
+    db.session.commit()
+    page = signed_in.get("/readiness").text
+    assert "If you switched on today: 3 documents would go" in page
+    assert "not sent: only" not in page
+
+
+def test_without_any_gateway_the_page_leads_to_making_one_and_back(
+    signed_in: FlaskClient, adaptor: Adaptor, going: Make, job: Make
+) -> None:
+    job()
+    going("Ready", active=False)
+    assert "make-gateway" not in signed_in.get("/readiness").text
+    db.session.execute(delete(ExportRule))
+    db.session.commit()
+    page = unescape(signed_in.get("/readiness").text)
+    link = re.search(r'id="make-gateway" href="([^"]+)"', page)
+    assert link
+    assert link[1].startswith(f"/gateways/new?default_of={adaptor.id}&next=/readiness")
+    assert signed_in.get(link[1]).status_code == 200
+
+
+def test_a_customer_without_a_number_may_be_a_private_person(
+    signed_in: FlaskClient, adaptor: Adaptor, stopped: Make, job: Make
+) -> None:
+    job()
+    stopped("Berlin", VAT)
+    hint = "Private persons and foreign customers without a number"
+    assert hint not in signed_in.get("/readiness").text
+    stopped("Anna", R010)
+    assert signed_in.get("/readiness").text.count(hint) == 1
+
+
+def test_the_page_of_a_customer_leads_back_here_and_only_here(
+    signed_in: FlaskClient, adaptor: Adaptor, stopped: Make, job: Make
+) -> None:
+    job()
+    customer = stopped("Aarhus", R010)
+    links = re.findall(rf'href="(/customers/{customer.id}[^"]*)"', unescape(signed_in.get("/readiness").text))
+    assert len(links) == 2
+    for link in links:
+        assert "from=readiness" in link
+        assert "back-to-readiness" in signed_in.get(link).text
+    for other in ("", "?from=", "?from=https://evil.example"):
+        assert "back-to-readiness" not in signed_in.get(f"/customers/{customer.id}{other}").text
 
 
 def test_in_danish_nothing_is_left_in_english_format(

@@ -162,7 +162,8 @@ def test_every_value_says_where_it_comes_from(signed_in: FlaskClient, adaptor: A
     assert "Arvet fra Billy: Viborg" in page("customer")
     assert "Arvet fra Billy: GLN/EAN 5798000000001" in page("customer")
     assert "Egen værdi." in page("customer")
-    assert "Arvet fra standardværdien: 5" in page("general")
+    assert 'placeholder="5"' in page("general")
+    assert "Arvet fra standardværdien" not in page("general")
     assert "Arvet fra SFTP: {type}_{number}_{key8}" in page("gateway")
     assert "Arvet fra Billy: post@bageren.example" in page("gateway")
     assert "BT-13" in page("customer")
@@ -216,9 +217,14 @@ def test_a_customer_that_was_never_activated_can_be_mended_first(
     signed_in: FlaskClient, adaptor: Adaptor, gateway: Gateway, make_customer: Make, submit: Any
 ) -> None:
     customer = make_customer("A", active=None)
+    # With one gateway that one is proposed; which of two, a person says.
+    other = Gateway(subscription_id=gateway.subscription_id, name="Anden", kind="email", config={}, secrets={})
+    db.session.add(other)
+    db.session.commit()
     data = {"group": "customer", "customer.orderNumber": "PO-1"}
     refused = submit(signed_in, f"/customers/{customer.id}/settings", data)
     assert refused.status_code == 422
+    assert 'tabindex="-1" data-error-summary' in refused.text
     assert 'value="PO-1"' in refused.text
     adaptor.default_gateway_id = gateway.id
     db.session.commit()
@@ -239,7 +245,10 @@ def test_a_stale_form_is_refused_with_what_was_typed_and_what_is_stored_now(
     data = {"group": "customer", "version": stale, "customer.orderNumber": "MIN", "customer.buyerReference": ""}
     answer = submit(signed_in, path, data)
     assert answer.status_code == 409
+    assert answer.text.count("data-error-summary") == 1
     assert 'value="MIN"' in answer.text
+    assert re.search(r'id="save-customer">[^<]+', answer.text)
+    assert 'id="save-customer">Gem</button>' not in answer.text
     stored = answer.text.split('class="field-stored"')
     assert len(stored) == 2
     assert "ANNAS" in stored[1]
@@ -249,6 +258,19 @@ def test_a_stale_form_is_refused_with_what_was_typed_and_what_is_stored_now(
     assert fresh
     assert submit(signed_in, path, data | {"version": fresh[1]}).status_code == 303
     assert again(customer).settings == {"customer": {"orderNumber": "MIN"}}
+
+
+def test_a_field_says_where_its_value_comes_from_only_if_another_level_decides(
+    signed_in: FlaskClient, adaptor: Adaptor, make_customer: Make
+) -> None:
+    customer = make_customer("A")
+    path = f"/customers/{customer.id}?group=general"
+    assert 'class="field-origin"' not in signed_in.get(path).text
+    adaptor.settings = {"general": {"embedPdf": False, "note": "Hej"}}
+    db.session.commit()
+    page = signed_in.get(path).text
+    assert page.count('class="field-origin"') == 2
+    assert '<option value="">Arv: Nej</option>' in page
 
 
 def test_htmx_gets_the_conflict_with_a_status_that_it_swaps(
@@ -375,7 +397,7 @@ def test_a_customer_is_activated_and_deactivated(
     path = f"/customers/{customer.id}/rule"
     wrong = submit(signed_in, path, {"format": "peppol-bis-3", "gateway": "x"})
     assert wrong.status_code == 422
-    assert 'href="#field-gateway"' in wrong.text
+    assert 'href="#activation-gateway"' in wrong.text
     submit(signed_in, path, {"format": "peppol-bis-3", "gateway": gateway.id})
     assert again(customer).active
     submit(signed_in, f"/customers/{customer.id}/stop")
@@ -480,3 +502,53 @@ def test_where_the_other_choice_was_changed_both_are_shown(
     data["version"] = re.findall(r'name="version" value="([^"]+)"', answer.text)[-1]
     assert submit(signed_in, f"/customers/{customer.id}/settings", data).status_code == 303
     assert (again(customer).format, customer.rule.gateway_id) == ("oioubl-2.1", other.id)
+
+
+def ids(page: str) -> list[str]:
+    return re.findall(r'\bid="([^"]+)"', page)
+
+
+@pytest.mark.parametrize("group", ["format", "gateway"])
+def test_a_customer_that_was_never_activated_has_one_field_for_its_format_with_the_proposal(
+    signed_in: FlaskClient, adaptor: Adaptor, make_customer: Make, gateway: Gateway, submit: Any, group: str
+) -> None:
+    customer = make_customer("A", active=None)
+    page = signed_in.get(f"/customers/{customer.id}?group={group}").text
+    assert len(ids(page)) == len(set(ids(page)))
+    assert f"field-{group}" in ids(page)
+    proposed = saving.proposed_format(adaptor, customer) if group == "format" else gateway.id
+    select = page.partition(f'id="field-{group}"')[2].partition("</select>")[0]
+    assert f'<option value="{proposed}" selected' in select
+    submit(signed_in, f"/customers/{customer.id}/settings", {"group": "format", "format": "edifact-d96a"})
+    rule = again(customer)
+    assert (rule.active, rule.format, rule.gateway_id) == (False, "edifact-d96a", gateway.id)
+
+
+def test_without_any_gateway_the_format_stands_there_and_leads_to_a_new_gateway(
+    signed_in: FlaskClient, adaptor: Adaptor, make_customer: Make, gateway: Gateway, submit: Any
+) -> None:
+    customer = make_customer("A", active=None)
+    db.session.delete(gateway)
+    db.session.commit()
+    for group in ("format", "gateway"):
+        page = signed_in.get(f"/customers/{customer.id}?group={group}").text
+        assert f"field-{group}" in ids(page)
+        assert f"default_of={adaptor.id}" in page.partition('id="settings"')[2]
+    answer = submit(signed_in, f"/customers/{customer.id}/settings", {"group": "format", "format": "edifact-d96a"})
+    assert answer.status_code == 422
+    db.session.expire_all()
+    assert customer.rule is None
+
+
+def test_among_several_gateways_none_is_chosen_for_the_person(
+    signed_in: FlaskClient, make_customer: Make, gateway: Gateway, submit: Any
+) -> None:
+    customer = make_customer("A", active=None)
+    other = Gateway(subscription_id=gateway.subscription_id, name="Anden", kind="email", config={}, secrets={})
+    db.session.add(other)
+    db.session.commit()
+    path = f"/customers/{customer.id}/settings"
+    assert submit(signed_in, path, {"group": "format", "format": "peppol-bis-3", "gateway": ""}).status_code == 422
+    data = {"group": "format", "format": "peppol-bis-3", "gateway": other.id}
+    assert submit(signed_in, path, data).status_code == 303
+    assert (again(customer).active, again(customer).gateway_id) == (False, other.id)

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from invoiceapp.models import Adaptor, Document, Gateway, Stage
+from invoiceapp.models import Adaptor, Document, Gateway, Stage, db
 
 Make = Callable[..., Any]
 
@@ -23,6 +23,8 @@ def test_activating_says_that_older_documents_go_by_manual_export_only(
     make_document: Callable[..., Document], submit: Any,
 ) -> None:  # fmt: skip
     customer = make_customer("A", active=None)
+    adaptor.interval_minutes = 60
+    db.session.commit()
     data = {"ids": [customer.id], "format": "oioubl-2.1", "gateway": gateway.id}
     path = f"/customers/{adaptor.id}/activate"
     assert "Manuel eksport.</div>" not in submit(signed_in, path, data, follow_redirects=True).text

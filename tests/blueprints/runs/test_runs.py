@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.htmx import STOP_POLLING
-from invoiceapp.models import Adaptor, Run, RunState, Stage, db
+from invoiceapp.models import Adaptor, Run, RunState, Stage, db, utcnow
 
 Make = Callable[..., Any]
 Submit = Callable[..., Any]
@@ -176,3 +176,15 @@ def test_nothing_is_fetched_for_a_deactivated_adaptor(signed_in: FlaskClient, ad
     db.session.commit()
     answer = submit(signed_in, f"/runs?adaptor={adaptor.id}", follow_redirects=True)
     assert "The adaptor is deactivated" in answer.text and db.session.query(Run).count() == 0
+
+
+def test_a_document_left_out_by_its_date_has_a_link_to_the_date(
+    signed_in: FlaskClient, adaptor: Adaptor, make_run: Make, make_customer: Make, make_document: Make
+) -> None:
+    document = make_document(make_customer(), "1485", stage=Stage.LISTED)
+    words = {"da": "x", "en": "1485 is too old.", "number": "1485", "document": document.id, "fix": "start_date"}
+    html = signed_in.get(f"/runs/{make_run(skipped=1, problems=[{'id': 'billy-9', **words}]).id}").text
+    assert "1485 is too old." in html and f'href="/adaptors/general?adaptor={adaptor.id}#field-start_date"' in html
+    adaptor.deleted_at = utcnow()
+    db.session.commit()
+    assert "field-start_date" not in signed_in.get("/runs/" + make_run(problems=[{"id": "billy-9", **words}]).id).text

@@ -36,6 +36,24 @@ def test_the_history_says_who_changed_what_from_what_to_what(
     assert "anna@example.com" not in one
 
 
+def test_what_was_not_set_is_the_default_or_inherited(
+    signed_in: FlaskClient, adaptor: Adaptor, make_customer: Make
+) -> None:
+    customer = make_customer("Kommunen")
+
+    def before(key: str, value: str) -> str:
+        saving.save_overrides(customer.id, {key: value})
+        page = signed_in.get(f"/settings/history?customer={customer.id}").text
+        return page.partition('class="change-value"><bdi>')[2].partition("<")[0]
+
+    by_default, inherited = before("general.embedPdf", "true"), before("general.note", "Hej")
+    assert by_default.lower() in ("standard", "default")
+    assert inherited == "nedarvet"
+    saving.save_overrides(customer.id, {"general.embedPdf": ""})
+    saving.save_common(adaptor.id, {"general.embedPdf": "true"})
+    assert before("general.embedPdf", "false") == "nedarvet"
+
+
 def test_a_change_is_undone_from_the_history_and_says_so(signed_in: FlaskClient, adaptor: Adaptor, submit: Any) -> None:
     change_id = save_note(adaptor, "Hej")
     answer = submit(signed_in, f"/settings/changes/{change_id}/undo", {"from": "history"})

@@ -19,6 +19,9 @@ from invoiceapp.services.configuration.settings import OF_THE_ADAPTOR, SECTIONS,
 
 Make = Callable[..., Any]
 
+#: The notice that app.js moves the focus to, and its title.
+FOCUSED = re.compile(r'tabindex="-1" data-error-summary>.*?<strong>([^<]+)</strong>', re.DOTALL)
+
 
 @pytest.fixture(scope="module")
 def company() -> Company:
@@ -61,7 +64,7 @@ def test_a_wrong_common_setting_keeps_what_was_typed(signed_in: FlaskClient, ada
     data = {"group": "supplier", "supplier.bankRegistration": "12", "supplier.name": "Ny"}
     answer = submit(signed_in, f"/settings/{adaptor.id}", data)
     assert answer.status_code == 422
-    assert 'href="#field-supplier.bankRegistration"' in answer.text
+    assert re.search(r'<a href="#field-supplier\.bankRegistration">Registreringsnummer: [^<]+</a>', answer.text)
     assert 'value="Ny"' in answer.text
     assert again(adaptor).settings == {}
 
@@ -74,6 +77,15 @@ def test_customers_with_a_value_of_their_own_are_counted_and_named(
     page = signed_in.get("/settings?group=supplier").text
     assert f'href="/customers/{customer.id}?group=supplier#field-supplier.phone"' in page
     assert page.count('class="field-customers"') == 1
+
+
+def test_only_what_another_level_decides_is_said_below_a_field(signed_in: FlaskClient, adaptor: Adaptor) -> None:
+    page = signed_in.get("/settings?group=general").text
+    assert re.search(r'<option value="">(Default|Standard): Nej</option>', page)
+    assert 'class="field-origin"' not in page
+    adaptor.settings = {"general": {"embedPdf": True}}
+    db.session.commit()
+    assert signed_in.get("/settings?group=general").text.count('class="field-origin"') == 1
 
 
 def test_a_change_that_touches_active_customers_is_shown_before_it_is_saved(
@@ -121,6 +133,7 @@ def test_a_stale_form_is_refused_already_before_the_preview(
     data = {"group": "general", "general.note": "Min", "version": seen[1]}
     answer = submit(signed_in, f"/settings/{adaptor.id}", data)
     assert answer.status_code == 409
+    assert FOCUSED.findall(answer.text) == ["Ændret af en anden"]
     stored = answer.text.split('class="field-stored"')[1]
     assert "Annas" in stored
     assert "anna@example.com" in stored

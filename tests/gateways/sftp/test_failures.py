@@ -70,3 +70,9 @@ def test_failures_while_writing(error, kind):
 @pytest.mark.parametrize("error", BREAKS, ids=repr)
 def test_a_rename_without_an_answer_is_unknown(error):
     assert type(while_renaming(error)) is Unknown
+
+
+def test_a_refused_password_is_told_in_words_that_hold_for_a_test_too():
+    text = while_logging_in(paramiko.AuthenticationException("Authentication failed."), connected=True).text
+    assert "pause" not in text.da + text.en
+    assert "test igen" in text.da

@@ -208,3 +208,29 @@ def test_what_was_sent_through_a_gateway_keeps_it(adaptor, gateway, ready):
     assert (usage.customers, usage.default_of, usage.unfinished, usage.has_history) == ([], [], 0, True)
     with pytest.raises(gateways.InUse):
         gateways.delete(gateway.id)
+
+
+def test_only_the_first_gateway_becomes_the_default_of_adaptors_without_one(subscription, adaptor):
+    first = gateways.keep(subscription.id, "sftp", "A", SFTP)
+    assert first.default_of == (adaptor,) and adaptor.default_gateway_id == first.gateway.id
+    adaptor.default_gateway_id = None
+    db.session.commit()
+    assert gateways.keep(subscription.id, "sftp", "B", SFTP).default_of == ()
+    assert gateways.keep(subscription.id, "sftp", "A", SFTP, first.gateway.id).default_of == ()
+    assert adaptor.default_gateway_id is None
+
+
+def test_a_live_gateway_does_not_become_the_default_of_a_test_adaptor(subscription, adaptor):
+    adaptor.environment = Environment.TEST
+    db.session.commit()
+    assert gateways.keep(subscription.id, "sftp", "A", SFTP).default_of == ()
+    assert adaptor.default_gateway_id is None
+
+
+def test_a_stored_key_is_enough_without_a_password(subscription):
+    only_key = {"host": "sftp.example.com", "username": "firma", "private_key": "noegle"}
+    row = gateways.save(subscription.id, "sftp", "A", only_key)
+    gateways.save(subscription.id, "sftp", "B", only_key | {"private_key": ""}, row.id)
+    with pytest.raises(InvalidInput) as caught:
+        gateways.save(subscription.id, "sftp", "C", only_key | {"private_key": ""})
+    assert set(caught.value.errors) == {"password", "private_key"}

@@ -40,6 +40,22 @@ def test_what_is_individual_stays_behind(make_customer):
     assert profiles.of_customer(giver.rule, ["customer", "gateway"]).is_individual == 4
 
 
+def test_numbers_agreed_with_one_buyer_are_never_copied(make_customer):
+    giver, other = make_customer("A"), make_customer("B")
+    numbers = {
+        "buyerReference": "EAN-ref", "orderNumber": "4711", "contractReference": "K-1", "projectReference": "P-1",
+        "accountingCost": "1234", "mandate": "AFT-17", "payerAccount": "DK5000400440116243", "cardNumber": "1234",
+        "cardNetwork": "VISA",
+    }  # fmt: skip
+    give(giver, customer={**numbers, "orderNumberPolicy": "required", "unspsc": "43211503"})
+    give(other, customer={"accountingCost": "Egen"})
+    assert profiles.of_customer(giver.rule, ["customer"]).is_individual == len(numbers)
+    assert profiles.copy(giver.id, [other.id], SECTIONS) == 1
+    assert rule_of(other).settings == {
+        "customer": {"accountingCost": "Egen", "orderNumberPolicy": "required", "unspsc": "43211503"}
+    }
+
+
 def test_only_the_chosen_groups_are_copied_and_other_values_stay(make_customer):
     giver, other = make_customer("A"), make_customer("B")
     give(giver, **FULL)

@@ -78,6 +78,19 @@ def test_rules_of_several_formats_that_mean_the_same_are_one_cause(adaptor, need
     assert cause.text.da == "Kunden mangler EAN- eller CVR-nummer" and found.by_topic == {"address": 7}
 
 
+def test_a_format_that_cannot_reach_the_receiver_has_words_of_its_own(adaptor, needing):
+    needing("A", problem("F-LIB179", 3, "customer.format")), needing("B", problem("F-LIB179", 2, "customer.format"))
+    found = readiness.board(adaptor.id, Filter())
+    assert found.by_topic == {"format": 5}
+    assert found.causes[0].text.da == "Kundens nummer kan ikke bruges i det valgte format"
+
+
+def test_without_a_default_gateway_and_any_rule_nothing_could_leave(adaptor, make_customer):
+    assert readiness.lacks_gateway(adaptor)
+    make_customer("A", active=False)
+    assert not readiness.lacks_gateway(adaptor)
+
+
 @pytest.mark.parametrize(
     ("fix", "is_common"),
     [

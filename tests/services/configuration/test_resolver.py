@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from support.setting_values import VALUES, Try
-from support.term_paths import CARRIED_NOWHERE, FORMATS, paths_of
+from support.term_paths import BESIDE, CARRIED_NOWHERE, FORMATS, paths_of
 
 from invoiceapp.domain.fields import Field, FieldType
 from invoiceapp.domain.invoice import DocumentType
@@ -246,17 +246,16 @@ def states(key: str) -> tuple[tuple[str, dict[str, Any], dict[str, Any]], ...]:
     return ("plain", plain, joined(plain, new)), ("rich", rich, joined(rich, new))
 
 
-WITH_TERM = sorted(key for key, field in DECLARED.items() if field.term)
-WITHOUT_TERM = sorted(key for key, field in DECLARED.items() if not field.term)
+TERMS = {key: term for key, field in DECLARED.items() if (term := field.term or BESIDE.get(key))}
+WITH_TERM = sorted(TERMS)
+WITHOUT_TERM = sorted({*DECLARED} - {*TERMS})
 
 
 @pytest.mark.parametrize("format_id", FORMATS)
 @pytest.mark.parametrize("key", WITH_TERM)
 def test_a_setting_changes_the_place_of_its_term_and_nothing_else(key, format_id):
-    term = DECLARED[key].term
-    assert term is not None
     is_carried = key not in CARRIED_NOWHERE[format_id]
-    allowed = paths_of(term, format_id) if is_carried else ()
+    allowed = paths_of(TERMS[key], format_id) if is_carried else ()
     for name, before, after in states(key):
         found = changed(format_id, before, after, VALUES[key])
         assert {(path, text) for path, text in found if not is_allowed(path, text, allowed)} == set(), name

@@ -176,6 +176,9 @@ def test_a_rule_at_rest_is_made_for_the_settings_of_a_customer_that_was_never_ac
     adaptor, gateway, make_customer
 ):
     public, company = make_customer("A", active=None), make_customer("B", active=None, gln=None)
+    other = Gateway(subscription_id=gateway.subscription_id, name="Anden", kind="email", config={}, secrets={})
+    db.session.add(other)
+    db.session.commit()
     with pytest.raises(ServiceError):
         saving.save_overrides(public.id, {"general.note": "Hej"})
     assert db.session.query(ExportRule).count() == 0

@@ -108,7 +108,28 @@ def test_documents_before_the_start_date_are_kept_out(activated, billy):
     run = run_now(activated)
     assert 0 < run.queued < approved(billy)
     again = run_now(activated, query=DocumentQuery(first_date=date(2000, 1, 1)))
-    assert again.not_activated > 0 and again.queued == 0
+    assert (again.not_activated, again.queued) == (0, 0)
+    assert again.skipped == len(again.problems) == again.read - run.queued > 0
+    assert {entry["fix"] for entry in again.problems} == {"start_date"}
+
+
+def test_numbers_that_the_source_does_not_have_are_named(activated):
+    run = run_now(activated, query=DocumentQuery(numbers=("1001", "9998", "9999", "9999")))
+    assert (run.state, run.read, run.queued, run.skipped) == (RunState.FINISHED, 1, 1, 2)
+    assert [entry["id"] for entry in run.problems] == ["9998", "9999"]
+    assert run.problems[1]["da"].startswith("9999 findes ikke i regnskabet.")
+
+
+def test_a_run_that_asked_for_no_numbers_misses_none(activated):
+    assert run_now(activated, query=DocumentQuery(first_date=date(2000, 1, 1))).problems == []
+
+
+def test_a_number_may_be_that_of_a_record_that_cannot_be_read(activated, billy):
+    record = next(one for one in billy.api.store.tables["invoices"].values() if one["invoiceNo"] == "1001")
+    record["entryDate"] = "broken"
+    run = run_now(activated, query=DocumentQuery(numbers=("1001",)))
+    assert [entry["id"] for entry in run.problems] == ["1001", record["id"]]
+    assert "kunne læses" in run.problems[0]["da"]
 
 
 def test_two_starts_are_one_run(activated):

@@ -92,6 +92,31 @@ def test_a_manual_run_names_what_the_settings_leave_out(adaptor, make_run, make_
     assert (tally.queued, tally.not_activated, tally.already_exported) == (0, 0, 0)
 
 
+def test_a_manual_run_names_documents_that_are_older_than_the_start_date(
+    adaptor, make_run, make_customer, make_document, ingest
+):
+    adaptor.start_date = date(2026, 11, 23)
+    day_before = {"stage": Stage.LISTED, "issue_date": date(2026, 11, 21)}
+    old = make_document(make_customer(), "1485", **day_before)
+    not_activated = make_document(make_customer("B", active=False), "1486", **day_before)
+    tally = ingest(make_run(), old, not_activated)
+    assert (tally.queued, tally.not_activated, len(tally.left_out)) == (0, 1, 1)
+    [entry] = tally.left_out
+    assert (entry["number"], entry["document"], entry["fix"]) == ("1485", old.id, "start_date")
+    assert entry["da"] == (
+        "1485 er fra 21. nov. 2026, og adaptoren sender kun dokumenter fra 23. nov. 2026. Ret »Tidligste dokumentdato« under "
+        "Generelt, hvis den skal sendes."
+    )
+    assert "21 Nov 2026" in entry["en"] and "23 Nov 2026" in entry["en"]
+
+
+def test_a_scheduled_run_does_not_name_old_documents(adaptor, make_run, make_customer, make_document, ingest):
+    adaptor.start_date = date(2026, 11, 23)
+    old = make_document(make_customer(), "1485", stage=Stage.LISTED, issue_date=date(2026, 11, 21))
+    tally = ingest(make_run(query={}, trigger="schedule"), old)
+    assert (tally.not_activated, tally.left_out) == (1, [])
+
+
 def _as_it_is(row: Document) -> SourceDocument:
     return SourceDocument(
         id=row.source_id, type=row.type, number=row.number, issue_date=row.issue_date, approved_at=None,

@@ -97,9 +97,9 @@ MISSING = [
     ("giro-04", "supplier.giroAccount", "Girokonto"),
     ("giro-15", "supplier.giroAccount", "Girokonto"),
     ("direct-debit", "customer.mandate", "Betalingsaftale"),
-    ("direct-debit", "customer.payerAccount", "Kontoen der trækkes fra"),
+    ("direct-debit", "customer.payerAccount", "Kontoen, der trækkes fra"),
     ("sepa-direct-debit", "customer.mandate", "Betalingsaftale"),
-    ("sepa-direct-debit", "customer.payerAccount", "Kontoen der trækkes fra"),
+    ("sepa-direct-debit", "customer.payerAccount", "Kontoen, der trækkes fra"),
     ("card", "customer.cardNumber", "Kortets sidste cifre"),
     ("card", "customer.cardNetwork", "Korttype"),
 ]

@@ -59,6 +59,7 @@ _NAMES = {
     "BT-84": Text("kontonummeret", "the account number"),
     "BT-85": Text("kontoens navn", "the account's name"),
     "BT-86": Text("registreringsnummeret til kontoen", "the bank registration number"),
+    "BG-18": Text("korttypen", "the card network"),
     "BT-87": Text("kortet", "the card"),
     "BT-89": Text("betalingsaftalen", "the direct-debit agreement"),
     "BT-91": Text("kontoen, der trækkes fra", "the account that is debited"),
@@ -135,7 +136,7 @@ def _payment(invoice: Invoice) -> Iterator[_Text]:
         yield "BT-85", "supplier.bankAccount", means.account_name
         yield "BT-86", "supplier.bankRegistration", means.branch
         yield "BT-87", "customer.cardNumber", means.card_number
-        yield "BT-87", "customer.cardNetwork", means.card_network
+        yield "BG-18", "customer.cardNetwork", means.card_network
         yield "BT-89", "customer.mandate", means.mandate
         yield "BT-91", "customer.payerAccount", means.payer_account
     if invoice.payee is not None:
