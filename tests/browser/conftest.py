@@ -139,6 +139,7 @@ def screenshot(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
     def take(page: Page, name: str) -> None:
         if request.config.getoption("--update-screens"):
             SCREENS.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=SCREENS / f"{name}.png", full_page=False)
+            # Hiding the caret would put a style into the page, which our Content-Security-Policy refuses.
+            page.screenshot(path=SCREENS / f"{name}.png", full_page=False, caret="initial")
 
     return take

@@ -85,8 +85,9 @@ def test_mending_a_customer_sends_what_was_blocked(deliveries, open_page, produc
     page = open_page()
     page.goto("/customers?q=Oliem%C3%B8llen")
     page.get_by_role("link", name="Oliemøllen A/S").click()
+    page.get_by_role("link", name="Kunde (modtageren)").click()
     page.get_by_label("Personreference").first.fill("Indkøb")
-    page.get_by_role("button", name="Gem indstillingerne").first.click()
+    page.get_by_role("button", name="Gem", exact=True).click()
     expect(page.get_by_text(re.compile("Dokumenter, der ventede"))).to_be_visible()
     ids = {row["id"] for row in stuck}
     product.wait_for_deliveries(sum(row["state"] in ARRIVED for row in deliveries) + len(stuck))

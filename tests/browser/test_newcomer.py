@@ -91,8 +91,10 @@ class Newcomer:
 
     def menu(self, path: str) -> None:
         """By the menu at the left, which a phone folds."""
+        self.page.wait_for_load_state()
         link = self.page.locator(f".side-nav a[href^='{path}']").first
-        if not link.is_visible():
+        is_narrow = (self.page.viewport_size or {"width": 0})["width"] < 800
+        if is_narrow and not link.is_visible():
             self.hand.press(self.page.locator(".shell-menu-button"))
         self.hand.press(link)
         self.page.wait_for_url(re.compile(re.escape(path)))
