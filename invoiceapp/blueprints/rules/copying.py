@@ -7,14 +7,12 @@ from typing import Any
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import ngettext
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import selectinload
 
 from invoiceapp.blueprints.declared import section_title
 from invoiceapp.htmx import hx_redirect, render_page_or_fragment
 from invoiceapp.languages import say
-from invoiceapp.models import Customer, db
-from invoiceapp.services.configuration import customers, profiles
+from invoiceapp.models import Customer
+from invoiceapp.services.configuration import profiles
 from invoiceapp.services.configuration.customers import Filter
 from invoiceapp.services.configuration.settings import SECTIONS
 from invoiceapp.services.errors import InvalidInput, ServiceError
@@ -22,27 +20,16 @@ from invoiceapp.services.people.access import actor, may_configure, scoped
 
 from .blueprint import blueprint
 
-#: Rows of one search, beside those that are ticked.
-_ROWS = 50
-
 
 def _searched() -> str:
     """What the form looks for, as the list of customers takes it."""
     return Filter.read({"q": request.form.get("q", "")}).text
 
 
-def _matching(customer: Customer, text: str) -> Select[Any]:
-    return customers.matching(customer.adaptor_id, Filter(text)).where(Customer.id != customer.id)
-
-
-def _ids(query: Select[Any]) -> Select[Any]:
-    return query.with_only_columns(Customer.id, maintain_column_froms=True)
-
-
 def _ticked(customer: Customer, text: str) -> list[str]:
     """Ids that were ticked, or all that match the search; one more than may be, at most."""
     if "everything" in request.form:
-        return list(db.session.scalars(_ids(_matching(customer, text)).limit(profiles.MOST + 1)))
+        return profiles.found_ids(customer, text)
     return list(dict.fromkeys(request.form.getlist("ids")))[: profiles.MOST + 1]
 
 
@@ -56,16 +43,12 @@ def _offered(customer: Customer) -> list[tuple[str, str, int]]:
 
 def _page(customer: Customer, ticked: list[str], **context: Any) -> str:
     text = _searched()
-    query = _matching(customer, text).options(selectinload(Customer.rule)).order_by(Customer.name, Customer.id)
-    found = list(db.session.scalars(query.limit(_ROWS)))
-    kept = _matching(customer, "").where(Customer.id.in_(ticked), Customer.id.not_in([row.id for row in found]))
-    shown = [*db.session.scalars(kept.options(selectinload(Customer.rule)).order_by(Customer.name)), *found]
-    count = select(func.count()).select_from(_ids(_matching(customer, text)).subquery())
+    found = profiles.candidates(customer, text, ticked)
     return render_page_or_fragment(
         "rules/copy.html", "rules/_copy.html",
         **{
-            "customer": customer, "offered": _offered(customer), "shown": shown, "ticked": ticked, "text": text, "errors": {},
-            "chosen": request.form.getlist("sections"), "matching": db.session.scalar(count), "most": profiles.MOST,
+            "customer": customer, "offered": _offered(customer), "shown": found.shown, "ticked": ticked, "text": text, "errors": {},
+            "chosen": request.form.getlist("sections"), "matching": found.matching, "most": profiles.MOST,
             **context,
         },
     )  # fmt: skip

@@ -220,11 +220,6 @@ def page(
     return Page(rows, rows[0].id if position is not None else "", rows[-1].id if has_more else "", total)
 
 
-def matching_ids(adaptor_id: str, wanted: Filter) -> list[str]:
-    """Ids of all customers that match."""
-    return list(db.session.scalars(matching(adaptor_id, wanted).with_only_columns(Customer.id)))
-
-
 def counts(adaptor_id: str) -> dict[str, int]:
     """``customers`` and ``active``; archived ones are neither."""
     listed = (

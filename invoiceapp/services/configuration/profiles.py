@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import contains_eager
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import contains_eager, selectinload
 
 from invoiceapp.domain.fields import Field
 from invoiceapp.domain.findings import Text
@@ -15,12 +15,15 @@ from invoiceapp.models import Adaptor, Customer, ExportRule, db
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import InvalidInput, ServiceError
 
-from . import changes, environments, preflight, rules
+from . import changes, customers, environments, preflight, rules
+from .customers import Filter
 from .saving import of_section, setting_groups
 from .settings import RULE, SECTIONS, Place, applied, declared, place, places
 
 #: Customers that get a profile in one request.
 MOST = 500
+#: Customers that one search shows, beside those that are ticked.
+_SHOWN = 50
 
 #: Beside the individual fields: agreements and references of one buyer, which may stand in the common settings, but are
 #: wrong with another buyer.
@@ -80,6 +83,39 @@ def of_customer(rule: ExportRule, sections: Iterable[str]) -> Profile:
 
 def _stays(field: Field, at: Place) -> bool:
     return field.is_individual or at in NEVER_COPIED
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Customers to choose from."""
+
+    shown: tuple[Customer, ...]
+    """What was ticked and is not found, then what a search finds, with their rules"""
+    matching: int
+    """How many the search finds in all"""
+
+
+def _matching(customer: Customer, text: str) -> Select[Any]:
+    return customers.matching(customer.adaptor_id, Filter(text)).where(Customer.id != customer.id)
+
+
+def _ids(query: Select[Any]) -> Select[Any]:
+    return query.with_only_columns(Customer.id, maintain_column_froms=True)
+
+
+def found_ids(customer: Customer, text: str) -> list[str]:
+    """Ids of the other customers that a search finds; one more than may be, at most."""
+    return list(db.session.scalars(_ids(_matching(customer, text)).limit(MOST + 1)))
+
+
+def candidates(customer: Customer, text: str, ticked: Sequence[str]) -> Candidates:
+    """The other customers that a search finds, and those that are ticked already."""
+    query = _matching(customer, text).options(selectinload(Customer.rule)).order_by(Customer.name, Customer.id)
+    found = list(db.session.scalars(query.limit(_SHOWN)))
+    kept = _matching(customer, "").where(Customer.id.in_(ticked), Customer.id.not_in([row.id for row in found]))
+    shown = (*db.session.scalars(kept.options(selectinload(Customer.rule)).order_by(Customer.name)), *found)
+    count = select(func.count()).select_from(_ids(_matching(customer, text)).subquery())
+    return Candidates(shown, db.session.scalar(count) or 0)
 
 
 def _targets(customer: Customer, wanted: Sequence[str]) -> list[Customer]:

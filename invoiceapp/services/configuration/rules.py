@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from operator import add
 from typing import Any
@@ -10,9 +10,6 @@ from typing import Any
 from sqlalchemy import and_, func, insert, or_, select, update
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.domain.invoice import DocumentType
-from invoiceapp.domain.settings import SettingsInvalid
-from invoiceapp.domain.settings.general import excludes
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.gateways.base import registry as transports
 from invoiceapp.models import Adaptor, Customer, Document, ExportRule, Gateway, Stage, db, utcnow
@@ -22,7 +19,7 @@ from invoiceapp.services.errors import InvalidInput, ServiceError
 from . import releasing
 from .environments import may_reach
 from .releasing import Released
-from .settings import resolve_one
+from .settings import is_excluded
 
 #: Parameters of one statement; SQLite and PostgreSQL end between 32 766 and 65 535.
 MOST_AT_ONCE = 30_000
@@ -238,16 +235,7 @@ def waiting(adaptor_id: str, customer_ids: Sequence[str]) -> int:
         .group_by(Document.type, Adaptor.settings, ExportRule.settings)
     )
     rows = db.session.execute(found).all()
-    return sum(count for kind, common, own, count in rows if not _leaves_out(kind, common, own or {}))
-
-
-def _leaves_out(kind: DocumentType, common: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
-    """Whether this type is not exported. Settings that cannot be read leave nothing out: conversion says what is wrong."""
-    try:
-        value = resolve_one("general", "documentTypes", common, own).value
-    except SettingsInvalid:
-        return False
-    return excludes(str(value or ""), kind)
+    return sum(count for kind, common, own, count in rows if not is_excluded(kind, common, own or {}))
 
 
 def deactivate(adaptor_id: str, customer_ids: Sequence[str]) -> int:

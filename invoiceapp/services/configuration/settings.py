@@ -10,7 +10,9 @@ from typing import Any
 from invoiceapp.domain.fields import Field, parse_all
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.identifiers import Participant
+from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.domain.settings import GROUPS, Settings, SettingsInvalid, fields_of, settings_from
+from invoiceapp.domain.settings.general import excludes
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.services.errors import InvalidInput
 
@@ -129,6 +131,15 @@ def resolve_one(group: str, name: str, common: Mapping[str, Any], override: Mapp
         if _is_set(values, name):
             return Resolved(values[name], origin)
     return Resolved(None, Origin.SOURCE)
+
+
+def is_excluded(kind: DocumentType, common: Mapping[str, Any], override: Mapping[str, Any]) -> bool:
+    """``excludes`` with the effective setting. Settings that cannot be used leave nothing out: conversion says what is wrong."""
+    try:
+        value = resolve_one("general", "documentTypes", common, override).value
+    except SettingsInvalid:
+        return False
+    return excludes(str(value or ""), kind)
 
 
 def resolve(common: Mapping[str, Any], override: Mapping[str, Any]) -> Settings:

@@ -109,6 +109,8 @@ def _facts_of(adaptor: Adaptor, customer_ids: Sequence[str]) -> dict[str, Facts]
         )
         .outerjoin(ExportRule, ExportRule.customer_id == Customer.id)
         .where(Customer.id.in_(customer_ids))
+        # In the order in which the job walks, or its cursor would step back over customers that it has done.
+        .order_by(Customer.id)
     )  # fmt: skip
     return {
         row.id: Facts(

@@ -25,6 +25,7 @@ from invoiceapp.models import (
     dump_json,
 )
 from invoiceapp.services.configuration import sources
+from invoiceapp.services.configuration.settings import is_excluded
 from invoiceapp.services.errors import text_dict
 from invoiceapp.sources.base import SourceDocument
 
@@ -162,7 +163,7 @@ def _take_in(read: SourceDocument, document: Document | None, adaptor: Adaptor, 
 
 def _is_excluded(document: Document, adaptor: Adaptor, buyer: _Buyer) -> bool:
     """Whether the settings leave its type out, so that it stays listed."""
-    return buyer.is_active and selection.is_excluded(document.type, adaptor.settings, buyer.override)
+    return buyer.is_active and is_excluded(document.type, adaptor.settings, buyer.override)
 
 
 def _wants_export(document: Document, adaptor: Adaptor, buyer: _Buyer, is_blocked: bool) -> bool:

@@ -12,19 +12,8 @@ from sqlalchemy import select
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import DocumentType
-from invoiceapp.domain.settings import SettingsInvalid
-from invoiceapp.domain.settings.general import excludes
 from invoiceapp.models import Adaptor, Document, ExportRule, Stage, db
-from invoiceapp.services.configuration.settings import resolve_one
-
-
-def is_excluded(kind: DocumentType, common: Mapping[str, Any], override: Mapping[str, Any]) -> bool:
-    """``excludes`` with the effective setting. Settings that cannot be used leave nothing out: conversion says what is wrong."""
-    try:
-        value = resolve_one("general", "documentTypes", common, override).value
-    except SettingsInvalid:
-        return False
-    return excludes(str(value or ""), kind)
+from invoiceapp.services.configuration.settings import is_excluded
 
 
 @dataclass(frozen=True, slots=True)

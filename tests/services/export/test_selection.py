@@ -9,7 +9,9 @@ import pytest
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.invoice import DocumentType
+from invoiceapp.domain.settings.general import excludes
 from invoiceapp.models import Adaptor, Document, Run, RunState, Stage, db
+from invoiceapp.services.configuration.settings import is_excluded
 from invoiceapp.services.database import transaction
 from invoiceapp.services.export import documents, queries, selection
 from invoiceapp.sources.base import SourceDocument
@@ -54,16 +56,16 @@ def ingest():
     [("both", set()), ("invoices", {CREDIT_NOTE}), ("credit-notes", {INVOICE}), ("", set()), ("nonsense", set())],
 )
 def test_what_each_choice_leaves_out(wanted, excluded):
-    assert {kind for kind in DocumentType if selection.excludes(wanted, kind)} == excluded
+    assert {kind for kind in DocumentType if excludes(wanted, kind)} == excluded
 
 
 def test_the_customers_own_choice_comes_before_the_common_one():
     common, own = {"general": {"documentTypes": "invoices"}}, {"general": {"documentTypes": "both"}}
-    assert selection.is_excluded(CREDIT_NOTE, common, {}) and not selection.is_excluded(CREDIT_NOTE, common, own)
+    assert is_excluded(CREDIT_NOTE, common, {}) and not is_excluded(CREDIT_NOTE, common, own)
 
 
 def test_settings_that_cannot_be_read_leave_nothing_out():
-    assert not selection.is_excluded(CREDIT_NOTE, {"general": "broken"}, {})
+    assert not is_excluded(CREDIT_NOTE, {"general": "broken"}, {})
 
 
 def test_an_excluded_type_stays_listed_and_others_are_queued(adaptor, make_run, make_customer, make_document, ingest):
