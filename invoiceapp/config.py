@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from invoiceapp.outbound.guard import Network, networks
+
 SHORTEST_SECRET = 32
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -41,6 +43,10 @@ class Config:
     require_official_rules: bool
     """Whether documents stay where a format's official rule pack is not installed"""
     demo: bool
+    outbound_networks: tuple[Network, ...] = ()
+    """Closed networks that gateways may reach all the same"""
+    outbound_ports: frozenset[int] = frozenset()
+    """Ports of other services that gateways may use all the same"""
     testing: bool = False
     secrets_dir: Path = Path("/run/secrets")
     """Where a configuration file may point to secrets"""
@@ -151,6 +157,24 @@ def _database_url(reader: _Reader, instance_dir: Path) -> str:
     return url
 
 
+def _outbound_networks(reader: _Reader, production: bool) -> tuple[Network, ...]:
+    # The demo's receivers listen on this machine; in production that is a server's inside.
+    value = reader.text("OUTBOUND_NETWORKS", "" if production else "127.0.0.0/8,::1")
+    try:
+        return networks((value or "").split(","))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"OUTBOUND_NETWORKS: write networks such as 10.1.0.0/16,192.168.1.7; {error}"
+        ) from error
+
+
+def _outbound_ports(reader: _Reader) -> frozenset[int]:
+    parts = [part.strip() for part in (reader.text("OUTBOUND_PORTS") or "").split(",") if part.strip()]
+    if any(not part.isdecimal() or not 0 < int(part) < 65_536 for part in parts):
+        raise ConfigurationError(f"OUTBOUND_PORTS: write port numbers such as 9000,9001, not {','.join(parts)!r}")
+    return frozenset(int(part) for part in parts)
+
+
 def load(environment: Mapping[str, str] | None = None) -> Config:
     """Settings of this process. Raises ``ConfigurationError`` rather than start weakly."""
     environment = os.environ if environment is None else environment
@@ -182,6 +206,8 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
         proxies=reader.integer("TRUSTED_PROXIES", 0),
         require_official_rules=reader.flag("REQUIRE_OFFICIAL_RULES", False),
         demo=reader.flag("DEMO", not production),
+        outbound_networks=_outbound_networks(reader, production),
+        outbound_ports=_outbound_ports(reader),
         secrets_dir=Path(reader.text("SECRETS_DIR") or "/run/secrets").resolve(),
         # Last, when everything has been read.
         own_files=frozenset(reader.files),

@@ -44,6 +44,7 @@ from invoiceapp.models import (
     new_id,
     utcnow,
 )
+from invoiceapp.outbound.guard import networks
 
 PASSWORD = "correct-horse-battery"
 
@@ -100,6 +101,7 @@ def config(tmp_path: Path, database_url: str) -> Config:
         require_official_rules=False,
         demo=False,
         testing=True,
+        outbound_networks=networks(["127.0.0.0/8", "::1"]),
         secrets_dir=tmp_path / "secrets",
     )
 

@@ -64,6 +64,8 @@ _MOVES: dict[tuple[DeliveryState, DeliveryState], frozenset[Mover]] = {
     (S.SENDING, S.OUTCOME_UNKNOWN): frozenset({Mover.HOLDER, Mover.REAPER}),
     (S.OUTCOME_UNKNOWN, S.ACCEPTED): frozenset({Mover.PROBER, Mover.MATCHER, Mover.PERSON}),
     (S.OUTCOME_UNKNOWN, S.PENDING): frozenset({Mover.PROBER, Mover.PERSON}),
+    # The later receipt that was promised has not come in time.
+    (S.ACCEPTED, S.OUTCOME_UNKNOWN): frozenset({Mover.REAPER}),
     (S.ACCEPTED, S.DELIVERED): frozenset({Mover.HOLDER, Mover.DISPATCHER, Mover.MATCHER}),
     (S.ACCEPTED, S.ACKNOWLEDGED): frozenset({Mover.MATCHER}),
     (S.ACCEPTED, S.REJECTED): frozenset({Mover.MATCHER}),

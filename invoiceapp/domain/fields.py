@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from . import file_names, number_patterns
 from .findings import Text
@@ -42,6 +44,10 @@ class FieldType(StrEnum):
     """How a number looks, ``domain/number_patterns.py``"""
     FILE_NAME = "file-name"
     """A template for file names, ``domain/file_names.py``"""
+    DATE = "date"
+    """Stored as ISO 8601 text"""
+    URL = "url"
+    """``https://``, or ``http://`` where the transport allows that; no user name, no fragment"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,20 @@ class Field:
     """Where secrets are sent to: when it changes, they must be entered again"""
     is_individual: bool = False
     """Of a setting: makes sense for one customer only, never for all"""
+    is_kept_here: bool = False
+    """Of a secret: never shown to the partner, as a private key; it stays when an address changes"""
+    group: Text | None = None
+    """A heading over it and those that follow; fields of one group stand together"""
+    only_when: tuple[str, tuple[str, ...]] | None = None
+    """Another field of the form and the values of it with which this one counts: ``("auth", ("basic", "bearer"))``"""
+
+    def counts(self, values: Mapping[str, Any]) -> bool:
+        """Whether it counts beside the other ``values``, typed or stored."""
+        if self.only_when is None:
+            return True
+        name, wanted = self.only_when
+        value = values.get(name)
+        return str(value).lower() in wanted if isinstance(value, bool) else value in wanted
 
 
 class FieldInvalid(ValueError):
@@ -175,6 +195,29 @@ def _text(field: Field, raw: str) -> str:
     return raw
 
 
+def _date(raw: str) -> str:
+    try:
+        return date.fromisoformat(raw).isoformat()
+    except ValueError:
+        raise FieldInvalid(Text("Vælg en dato.", "Choose a date.")) from None
+
+
+def _url(raw: str) -> str:
+    try:
+        parts = urlsplit(raw)
+        is_good = parts.scheme in ("https", "http") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_good = False
+    if not is_good or parts.username is not None or parts.fragment or re.search(r"[\s\\\"<>]", raw):
+        raise FieldInvalid(
+            Text(
+                "Skriv en adresse, der begynder med https://, uden brugernavn og uden »#«.",
+                "Write an address that begins with https://, without user name and without “#”.",
+            )
+        )
+    return raw
+
+
 def _number_pattern(raw: str) -> str:
     try:
         return number_patterns.check(raw)
@@ -200,6 +243,8 @@ _PARSERS: dict[FieldType, Callable[[Field, str], Any]] = {
     FieldType.CHOICE: _choice,
     FieldType.NUMBER_PATTERN: lambda _, raw: _number_pattern(raw),
     FieldType.FILE_NAME: lambda _, raw: _file_name(raw),
+    FieldType.DATE: lambda _, raw: _date(raw),
+    FieldType.URL: lambda _, raw: _url(raw),
 }
 
 
@@ -221,10 +266,17 @@ def parse(field: Field, raw: str) -> Any:
 
 
 def parse_all(fields: Iterable[Field], raw: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Text]]:
-    """Values and errors by field name. Names that are not declared are ignored (no mass assignment)."""
+    """Values and errors by field name. Names that are not declared are ignored (no mass assignment).
+
+    A field that does not count beside what was typed (``only_when``) has its default, whatever was typed in it.
+    """
+    declared = tuple(fields)
     values: dict[str, Any] = {}
     errors: dict[str, Text] = {}
-    for field in fields:
+    for field in declared:
+        if not field.counts(_typed(declared, raw)):
+            values[field.name] = field.default
+            continue
         try:
             value = parse(field, raw.get(field.name, ""))
         except FieldInvalid as error:
@@ -232,3 +284,8 @@ def parse_all(fields: Iterable[Field], raw: Mapping[str, str]) -> tuple[dict[str
         else:
             values[field.name] = field.default if value is None else value
     return values, errors
+
+
+def _typed(fields: Iterable[Field], raw: Mapping[str, str]) -> dict[str, Any]:
+    """What was typed, with the default where nothing was."""
+    return {field.name: raw.get(field.name, "").strip() or field.default for field in fields}

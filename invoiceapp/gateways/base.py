@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import importlib
 import pkgutil
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Self
 
@@ -22,6 +23,11 @@ from invoiceapp.domain.fields import Field
 from invoiceapp.domain.file_names import FileName, safe_filename
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.identifiers import Participant
+from invoiceapp.outbound.deadline import Deadline
+from invoiceapp.outbound.guard import Guard
+
+#: The public internet only.
+STRICT = Guard()
 
 
 class TransportError(Exception):
@@ -104,6 +110,8 @@ class Receipt:
     """False where somebody only promised to pass it on, as a mail server's 250 does"""
     final: bool = True
     """False where a later receipt is expected"""
+    due: timedelta | None = None
+    """How long a later receipt may take before nobody can know what became of the consignment"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +135,70 @@ def run_steps(steps: Iterable[tuple[Text, Callable[[], Text]]]) -> list[CheckSte
     return done
 
 
-class Deadline:
-    """A moment on the monotonic clock by which one ``send`` or ``check`` must be done."""
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """Something of a configuration that ends one day: a certificate, a key, a login."""
 
-    def __init__(self, seconds: float, step: float) -> None:
-        """``step``: seconds that the partner may take for one answer."""
-        self._end = time.monotonic() + seconds
-        self._step = step
+    field: str
+    """The declared field that holds it"""
+    label: Text
+    ends: datetime
+    """Aware"""
+    fingerprint: str = ""
+    """SHA-256 of a certificate, lower-case hexadecimal"""
 
-    def step(self, most: float | None = None) -> float:
-        """Seconds that the next step may take; raises ``TimeoutError`` where none are left."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the deadline of the delivery has passed")
-        return min(self._step if most is None else most, left)
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Something that a partner sent us, as it came."""
+
+    name: str
+    """Of the file, or of the request: tells one from another at the partner"""
+    content: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of an HTTP request; names lower-case"""
+
+
+class Verdict(StrEnum):
+    """What a later receipt says of a consignment."""
+
+    ARRIVED = "arrived"
+    ACKNOWLEDGED = "acknowledged"
+    """the partner has read it and takes it"""
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class LaterReceipt:
+    """A partner's receipt that came after ``send`` had returned."""
+
+    verdict: Verdict
+    reference: str
+    """The partner's own id for the receipt"""
+    evidence: Mapping[str, Any]
+    """JSON-ready"""
+    text: Text | None = None
+    """Why it was rejected, and whose turn it is"""
+
+
+class Unreadable(Exception):
+    """Something that came in is no receipt, or not the partner's: nothing follows from it. ``detail`` for the log."""
+
+    def __init__(self, text: Text, detail: str = "") -> None:
+        super().__init__(detail or text.en)
+        self.text = text
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """Where a person lets us in, by OAuth 2 with PKCE (RFC 6749, RFC 7636)."""
+
+    url: str
+    """To send the browser to"""
+    state: str
+    verifier: str
+    """The PKCE secret; kept in the person's session until the answer comes"""
 
 
 class Transport(ABC):
@@ -161,8 +219,26 @@ class Transport(ABC):
     #: half of the delivery lease (300 s), so that a lease never expires under a sender.
     DEADLINE: ClassVar[float] = 120
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    #: Ports that this protocol listens on although the guard closes them to others, such as 22.
+    PORTS: ClassVar[frozenset[int]] = frozenset()
+
+    #: Whether partners answer later by files that ``fetch`` brings, and by requests that ``read`` understands.
+    fetches: ClassVar[bool] = False
+    receives: ClassVar[bool] = False
+    #: Whether a person must let us in at the partner's own page before it can send (``authorize``).
+    authorizes: ClassVar[bool] = False
+
+    def __init__(self, config: Mapping[str, Any], guard: Guard = STRICT) -> None:
+        """``guard`` is what every connection goes through."""
         self.config = config
+        self.guard = guard
+        self.seen: dict[str, str] = {}
+        """What the partner showed of itself in the last conversation: ``host_key``, ``certificate_ends`` (ISO 8601), …"""
+
+    @property
+    def host(self) -> str | None:
+        """The machine that the connections go to, for the limit of how many there are at once; None for no limit."""
+        return str(self.config["host"]).casefold() if self.config.get("host") else None
 
     @property
     @abstractmethod
@@ -189,6 +265,33 @@ class Transport(ABC):
         """
         raise Unavailable(Text("Gatewayen kan ikke spørges.", "This gateway cannot be asked."))
 
+    def fetch(self) -> Iterator[Incoming]:
+        """What the partner has laid out for us and ``done`` has not taken away. Raises a ``TransportError``."""
+        yield from ()
+
+    def done(self, incoming: Incoming) -> None:  # noqa: B027 - only where it ``fetches``
+        """It is stored here: take it away at the partner, so that it is not fetched again. Raises a ``TransportError``."""
+
+    def key_of(self, incoming: Incoming) -> str | None:
+        """The ``Consignment.key`` that a receipt says it is about, not yet proved; None where it is about none of ours.
+
+        Only transports that ``receives`` implement this and ``read``. Raises ``Unreadable``.
+        """
+        return None
+
+    def read(self, incoming: Incoming, wire_ids: Mapping[str, str]) -> LaterReceipt:
+        """The receipt, proved to be the partner's and about what went out with ``wire_ids``. Raises ``Unreadable``."""
+        raise Unreadable(Text("Gatewayen får ingen kvitteringer.", "This gateway gets no receipts."))
+
+    @classmethod
+    def authorize(cls, config: Mapping[str, Any], redirect_uri: str) -> Authorization:
+        """Begin to be let in. Only transports that ``authorizes`` implement this. Raises ``Refused``."""
+        raise Refused(Text("Gatewayen kan ikke forbindes på den måde.", "This gateway cannot be connected like that."))
+
+    def authorized(self, code: str, verifier: str, redirect_uri: str) -> dict[str, str]:
+        """What the partner gave for the code, by declared field (such as ``refresh_token``). Raises a ``TransportError``."""
+        raise Refused(Text("Gatewayen kan ikke forbindes på den måde.", "This gateway cannot be connected like that."))
+
     def close(self) -> None:  # noqa: B027 - most transports keep nothing open
         """Give the connection back; may be called twice."""
 
@@ -208,6 +311,11 @@ class Transport(ABC):
         """Why a configuration can never work, by field, where no single field is wrong. ``secrets``: names of those it has."""
         return {}
 
+    @classmethod
+    def expiries(cls, config: Mapping[str, Any]) -> list[Expiry]:
+        """What of a configuration (secrets in clear) ends one day. Never raises: what cannot be read has no end."""
+        return []
+
 
 @cache
 def registry() -> dict[str, type[Transport]]:
@@ -222,9 +330,14 @@ def registry() -> dict[str, type[Transport]]:
 
 
 __all__ = [
+    "STRICT",
+    "Authorization",
     "CheckStep",
     "Consignment",
     "Deadline",
+    "Expiry",
+    "Incoming",
+    "LaterReceipt",
     "Payload",
     "Receipt",
     "Refused",
@@ -233,6 +346,8 @@ __all__ = [
     "TransportError",
     "Unavailable",
     "Unknown",
+    "Unreadable",
+    "Verdict",
     "registry",
     "run_steps",
     "safe_filename",

@@ -32,6 +32,7 @@ class Delivery(Identified, Base):
         Index("ix_delivery_newest", "subscription_id", "adaptor_id", "id"),
         Index("ix_delivery_state", "subscription_id", "adaptor_id", "state", "id"),
         Index("ix_delivery_gateway", "gateway_id", "state"),
+        Index("ix_delivery_idem_key", "idem_key"),
     )  # fmt: skip
 
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"))
@@ -46,7 +47,8 @@ class Delivery(Identified, Base):
     transport: Mapped[str] = mapped_column(String(40))
     state: Mapped[DeliveryState] = mapped_column(_STATE)
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """Pending: when it is due. Leased and sending: when the lease ends."""
+    """Pending: when it is due. Leased and sending: when the lease ends. Accepted: when a later receipt is overdue.
+    Outcome unknown: when to ask the partner (again); None where only a person can go on."""
     tries: Mapped[int] = mapped_column(Integer, default=0)
     fence: Mapped[int] = mapped_column(Integer, default=0)
     """Grows with every lease; an update that does not name the newest changes nothing"""

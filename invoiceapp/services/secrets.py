@@ -75,9 +75,16 @@ def optional_where_kept(fields: Iterable[Field], kept: Mapping[str, str]) -> tup
 def kept_for(
     fields: Iterable[Field], old: Mapping[str, object], new: Mapping[str, object], stored: Mapping[str, str]
 ) -> dict[str, str]:
-    """The stored secrets, or none where an address changed: a password must not follow to a server it was not given for."""
-    moved = any(field.is_address and old.get(field.name) != new.get(field.name) for field in fields)
-    return {} if moved and old else dict(stored)
+    """The stored secrets that may stay: where an address changed, only those that are never shown to the partner.
+
+    A password must not follow to a server it was not given for.
+    """
+    declared = tuple(fields)
+    moved = any(field.is_address and old.get(field.name) != new.get(field.name) for field in declared)
+    if not (moved and old):
+        return dict(stored)
+    kept_here = {field.name for field in declared if field.is_kept_here}
+    return {name: value for name, value in stored.items() if name in kept_here}
 
 
 def lost_by_moving(stored: Mapping[str, str], kept: Mapping[str, str], new: Mapping[str, object]) -> dict[str, Text]:

@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from invoiceapp.current import config
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.fields import Field, FieldInvalid, parse, parse_all
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.gateways.base import CheckStep, Transport, registry
 from invoiceapp.models import Adaptor, Delivery, Document, Environment, ExportRule, Gateway, db, new_id, utcnow
+from invoiceapp.outbound.guard import Guard
 from invoiceapp.services import bell, secrets
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError, text_dict
@@ -54,8 +56,17 @@ def open_transport(gateway: Gateway) -> Transport:
                 "server.",
             )
         )
-    values = secrets.unseal(gateway.config, gateway.secrets, f"gateway/{gateway.id}")
-    return transport_class(gateway)(values)
+    return transport_class(gateway)(unsealed(gateway), guard())
+
+
+def guard() -> Guard:
+    """What this installation lets gateways connect to."""
+    return Guard(config().outbound_networks, config().outbound_ports)
+
+
+def unsealed(gateway: Gateway) -> dict[str, object]:
+    """Its values, secrets in clear. Never stored, logged or shown."""
+    return secrets.unseal(gateway.config, gateway.secrets, f"gateway/{gateway.id}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def test_orders_mean_what_they_say(adaptor, make_customer):
     assert names(adaptor, Filter(), sort="country") == ["A", "B", "C"]
 
 
-@pytest.mark.parametrize("cursor", [*HARMFUL, new_id()])
+@pytest.mark.parametrize("cursor", [*HARMFUL, "01M831730HR3X5BS0K0CTX3SX2"])
 @pytest.mark.parametrize("direction", ["after", "before"])
 def test_a_cursor_that_is_none_shows_the_first_page(adaptor, many, direction, cursor):
     first = customers.page(adaptor.id, Filter(), size=5)

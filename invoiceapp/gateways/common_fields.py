@@ -1,0 +1,31 @@
+"""Declared fields that several transports have in common."""
+
+from __future__ import annotations
+
+from invoiceapp.domain.fields import Field, FieldType
+from invoiceapp.domain.findings import Text
+
+HOST_PATTERN = r"[A-Za-z0-9._:-]{1,253}"
+
+CONNECTIONS = Field(
+    "connections",
+    Text("Forbindelser ad gangen", "Connections at once"),
+    FieldType.INTEGER,
+    default=2,
+    smallest=1,
+    largest=20,
+    help=Text(
+        "Så mange forbindelser åbnes der højst til serveren på samme tid. Gælder alle gateways til den; den mindste tæller.",
+        "So many connections are opened to the server at the same time at most. Counts for all its gateways; the smallest holds.",
+    ),
+)
+
+CA_CERTIFICATE = Field(
+    "ca_certificate",
+    Text("Modtagerens eget rodcertifikat", "The receiver's own root certificate"),
+    FieldType.MULTILINE,
+    help=Text(
+        "Kun hvis serverens certifikat ikke er udstedt af en offentlig udsteder: indsæt rodcertifikatet i PEM-form.",
+        "Only where the server's certificate was not issued by a public authority: paste the root certificate in PEM.",
+    ),
+)

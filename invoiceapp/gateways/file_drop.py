@@ -1,0 +1,139 @@
+"""What transports share that lay a file in a folder of the receiver's: its settings and its names.
+
+A name comes from the consignment alone, so that a retry meets its own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from invoiceapp.domain.fields import Field, FieldType
+from invoiceapp.domain.findings import Finding, Text, Turn, warning
+
+from .base import Consignment, Payload, Rejected, safe_filename
+
+DEFAULT_FILENAME = "{type}_{number}_{key8}"
+#: How many names a document may try where others have taken them ("suffix").
+MOST_NAMES = 50
+
+FILENAME = Field(
+    "filename",
+    Text("Filnavn", "File name"),
+    FieldType.FILE_NAME,
+    default=DEFAULT_FILENAME,
+    help=Text(
+        "Bogstaver, cifre, punktum, bindestreg, understreg og {type}, {number}, {date}, {customer}, {customer-number}, "
+        "{order}, {key8}; mindst {number} eller {key8}. Endelsen (.xml) kommer af sig selv. En kunde kan have sit eget "
+        "filnavn i kundens indstillinger.",
+        "Letters, digits, dot, dash, underscore and {type}, {number}, {date}, {customer}, {customer-number}, {order}, "
+        "{key8}; at least {number} or {key8}. The ending (.xml) is added. A customer can have a file name of its own in "
+        "the customer's settings.",
+    ),
+)
+EXISTING = Field(
+    "existing",
+    Text("Hvis en anden fil har samme navn", "If another file has the same name"),
+    FieldType.CHOICE,
+    choices=(
+        ("fail", Text("Stop, og lad filen ligge", "Stop and leave that file alone")),
+        ("replace", Text("Erstat filen", "Replace that file")),
+        ("suffix", Text("Læg vores ved siden af med _2, _3 …", "Put ours beside it with _2, _3 …")),
+    ),
+    default="fail",
+    help=Text("En fil med samme indhold er altid i orden.", "A file with the same content is always fine."),
+)
+CONSUMES = Field(
+    "consumes",
+    Text("Modtageren fjerner filerne straks", "The receiver removes files at once"),
+    FieldType.BOOLEAN,
+    default=False,
+    help=Text(
+        "Så kan en fil ikke genkendes efter et mistet svar, og du bliver spurgt, før der sendes igen.",
+        "A file can then not be recognised after a lost answer, and you are asked before it is sent again.",
+    ),
+)
+DONE_MARKER = Field(
+    "done_marker",
+    Text("Læg en tom .done-fil, når filen er hel", "Put an empty .done file when the file is whole"),
+    FieldType.BOOLEAN,
+    default=False,
+    help=Text(
+        "Nogle modtagere læser først en fil, når der ligger en .done-fil ved siden af.",
+        "Some receivers read a file only when a .done file lies beside it.",
+    ),
+)
+WITH_PDF = Field("with_pdf", Text("Læg PDF'en ved siden af", "Put the PDF beside it"), FieldType.BOOLEAN, default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """One file of a consignment and the paths it takes on the server."""
+
+    payload: Payload
+    path: str
+    part: str
+    """Where it lies until it is complete"""
+
+    def numbered(self, number: int) -> RemoteFile:
+        """The same under another name: ``invoice_2.xml``."""
+        path = PurePosixPath(self.path)
+        return self if number == 1 else replace(self, path=str(path.with_name(f"{path.stem}_{number}{path.suffix}")))
+
+
+def remote_files(consignment: Consignment, config: Mapping[str, Any]) -> list[RemoteFile]:
+    """The document, then its PDFs where the gateway takes them along."""
+    key8 = safe_filename(consignment.key[:8])
+    stem = consignment.stem(str(config.get("filename") or DEFAULT_FILENAME))
+    pdfs = [file for file in consignment.companions if file.media_type == "application/pdf"]
+    folder = PurePosixPath(config.get("folder") or ".")
+    files: dict[str, RemoteFile] = {}
+    for payload in (consignment.payload, *(pdfs if config.get("with_pdf") else ())):
+        suffix = PurePosixPath(safe_filename(payload.filename)).suffix
+        name = f"{stem}{suffix}"
+        if name in files:
+            name = f"{stem}_{len(files) + 1}{suffix}"
+        files[name] = RemoteFile(payload, str(folder / name), str(folder / f".{key8}.{name}.part"))
+    return list(files.values())
+
+
+def candidates(file: RemoteFile, config: Mapping[str, Any]) -> Iterator[RemoteFile]:
+    """The names that a file may take, best first: one, or also ``_2``, ``_3`` … where the settings say so."""
+    yield file
+    if config.get("existing") == "suffix":
+        yield from (file.numbered(number) for number in range(2, MOST_NAMES + 1))
+
+
+def name_taken(path: str) -> Rejected:
+    """Another file has the document's name, and the settings say not to replace it."""
+    return Rejected(
+        Text(
+            f"På serveren ligger allerede en anden fil med navnet »{path}«. Den er ikke rørt. "
+            "Bed modtageren om at flytte den, eller ret filnavnet i gatewayens indstillinger, og send igen.",
+            f"Another file named “{path}” already lies on the server. It was not touched. "
+            "Ask the receiver to move it, or change the file name in the settings of the gateway, and send again.",
+        ),
+        f"{path} exists with other content",
+    )
+
+
+def name_findings(config: Mapping[str, Any]) -> list[Finding]:
+    """A warning where two documents could share a name."""
+    if "{key8}" in (config.get("filename") or DEFAULT_FILENAME):
+        return []
+    return [
+        warning(
+            "IA-FILENAME-SHARED",
+            "Uden {key8} kan to fakturaer få samme filnavn, f.eks. fra to regnskaber med samme nummerserie.",
+            "Without {key8} two invoices can get the same file name, e.g. from two books with equal numbers.",
+            turn=Turn.HERE,
+            fix="gateway.filename",
+        )
+    ]
+
+
+def lacks(names: Collection[str], secrets: Collection[str], text: Text) -> dict[str, Text]:
+    """Complaints where none of these secrets is given."""
+    return {} if {*names} & {*secrets} else dict.fromkeys(names, text)

@@ -1,0 +1,1 @@
+"""How this program opens connections: through a guard, within a deadline, encrypted and verified."""

@@ -1,0 +1,236 @@
+"""HTTP through the guard: no redirects, no proxy, one deadline for all, and a limit to what is read.
+
+Redirects are not followed because ``requests`` sends body and credentials
+again to wherever a 307 points. What was sent is counted, because a request
+that the server cannot have seen whole was provably not accepted (RFC 9112 8).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from .deadline import Deadline
+from .errors import OutboundError, Reason, Sent, failure
+from .guard import Guard
+
+LARGEST_ANSWER = 1_000_000
+_CHUNK = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer. Names of ``headers`` are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_good(self) -> bool:
+        """2xx."""
+        return 200 <= self.status <= 299
+
+    @property
+    def text(self) -> str:
+        """The body as text, whatever it claims to be."""
+        return self.body.decode("utf-8", "replace")
+
+
+class _Outgoing:
+    """A request body that knows how much of it was handed to the network."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._at = 0
+        self._ended = False
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._content[self._at :] if size < 0 else self._content[self._at : self._at + size]
+        self._at += len(chunk)
+        # Asked once more after the last byte: that byte was written without an error.
+        self._ended = not chunk
+        return chunk
+
+    @property
+    def sent(self) -> Sent:
+        if self._ended:
+            return Sent.ALL
+        return Sent.PART if self._at else Sent.NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How sockets come about, for the connections of one client."""
+
+    guard: Guard
+    usual: Collection[int]
+
+
+class _Guarded:
+    """Mixed into urllib3's connections: their sockets come from the guard."""
+
+    way: _Way
+    host: str
+    port: int
+    timeout: Any
+
+    def _new_conn(self) -> Any:
+        limit = self.timeout if isinstance(self.timeout, int | float) else 10.0
+        return self.way.guard.connect(self.host, self.port, Deadline(limit, limit), self.way.usual)
+
+
+def _pool(base: type[HTTPConnectionPool], connection: type[Any], way: _Way) -> type[HTTPConnectionPool]:
+    guarded = type(f"Guarded{connection.__name__}", (_Guarded, connection), {"way": way})
+    return type(f"Guarded{base.__name__}", (base,), {"ConnectionCls": guarded})
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, way: _Way, context: ssl.SSLContext) -> None:
+        self._way, self._context = way, context
+        super().__init__(max_retries=0, pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _pool(HTTPConnectionPool, HTTPConnection, self._way),
+            "https": _pool(HTTPSConnectionPool, HTTPSConnection, self._way),
+        }
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        """The context alone says what is trusted; requests would add the public roots to a private one."""
+        host, _ = super().build_connection_pool_key_attributes(request, True, None)
+        return host, {"ssl_context": self._context, "cert_reqs": "CERT_REQUIRED"}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """As above: nothing is added to the context."""
+
+
+class HttpClient:
+    """Requests to one partner over connections that are kept; used by one thread."""
+
+    def __init__(self, guard: Guard, context: ssl.SSLContext | None = None, usual: Collection[int] = (80, 443)) -> None:
+        """``context``: of ``tls.client_context``; None trusts the public roots. ``usual``: see ``Guard.connect``."""
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers.clear()
+        adapter = _Adapter(_Way(guard, usual), context or ssl.create_default_context())
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def request(
+        self, method: str, url: str, deadline: Deadline, *, headers: Mapping[str, str] | None = None,
+        content: bytes = b"", most: int = LARGEST_ANSWER,
+    ) -> Answer:  # fmt: skip
+        """One request, answered whole by ``deadline``; any status is an answer. Raises ``OutboundError``, whose
+        ``sent`` says how much of the request left.
+        """
+        if not urlsplit(url).hostname:
+            raise OutboundError(Reason.NAME_UNKNOWN, "the address names no host")
+        outgoing = _Outgoing(content)
+        try:
+            limit = deadline.step()
+            response = self._session.request(
+                method, url, data=outgoing if content else None, headers=dict(headers or {}),
+                timeout=(limit, limit), allow_redirects=False, stream=True,
+            )  # fmt: skip
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise _failure(error, outgoing, has_content=bool(content)) from None
+        with response:
+            return Answer(
+                response.status_code,
+                {name.lower(): value for name, value in response.headers.items()},
+                _body(response, deadline, most),
+            )
+
+    def close(self) -> None:
+        """Give the connections back; may be called twice."""
+        self._session.close()
+
+    def __enter__(self) -> HttpClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _body(response: requests.Response, deadline: Deadline, most: int) -> bytes:
+    body = bytearray()
+    try:
+        # read1 returns what has arrived, so that a trickle of single bytes cannot outlive the deadline.
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            body += chunk
+            deadline.step()
+            if len(body) > most:
+                raise OutboundError(
+                    Reason.TOO_LARGE, f"more than {most} bytes", sent=Sent.ALL, status=response.status_code
+                )
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise OutboundError(
+            _cause(error).reason, type(error).__name__, sent=Sent.ALL, status=response.status_code
+        ) from None
+    return bytes(body)
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """The error and what lies below it: urllib3 and requests wrap, by cause, context, ``reason`` and arguments."""
+    found: list[BaseException] = []
+    waiting: list[Any] = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if not isinstance(one, BaseException) or any(one is known for known in found):
+            continue
+        found.append(one)
+        waiting += [getattr(one, "reason", None), *one.args, one.__cause__, one.__context__]
+    return found
+
+
+def _cause(error: BaseException) -> OutboundError:
+    """The reason at the bottom of what ``requests`` raised; its words may hold the address, so only classes are kept."""
+    chain = _chain(error)
+    for one in chain:
+        if isinstance(one, OutboundError):
+            return one
+    if any(isinstance(one, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema) for one in chain):
+        return OutboundError(Reason.NAME_UNKNOWN, type(error).__name__)
+    for one in chain:
+        if isinstance(one, OSError) and not isinstance(one, requests.RequestException):
+            return failure(one)
+    if any(isinstance(one, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError) for one in chain):
+        return OutboundError(Reason.TIMEOUT, type(error).__name__)
+    return OutboundError(Reason.NOT_UNDERSTOOD if _is_garbled(chain) else Reason.CUT, type(error).__name__)
+
+
+def _is_garbled(chain: list[BaseException]) -> bool:
+    """What came back is no HTTP."""
+    return any(
+        type(one).__name__ in ("BadStatusLine", "InvalidHeader", "LineTooLong", "UnknownProtocol") for one in chain
+    )
+
+
+#: Met before a request can be written.
+_EARLY = {
+    Reason.NAME_UNKNOWN, Reason.NAME_UNANSWERED, Reason.BLOCKED_ADDRESS, Reason.BLOCKED_PORT, Reason.CLOSED,
+    Reason.UNREACHABLE, Reason.CERTIFICATE, Reason.TLS,
+}  # fmt: skip
+
+
+def _failure(error: BaseException, outgoing: _Outgoing, *, has_content: bool) -> OutboundError:
+    cause = _cause(error)
+    sent = outgoing.sent
+    if not has_content and cause.reason not in _EARLY:
+        # Without a body nobody counted; the request may have left whole.
+        sent = Sent.ALL
+    return OutboundError(cause.reason, cause.detail, sent=sent)
