@@ -191,6 +191,23 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPair:
+    """Declared fields that hold a certificate of ours and its private key, and those that follow it one day.
+
+    The next pair counts from the date in ``switch_on``; which one counts is the transport's own look at the day.
+    """
+
+    label: Text
+    certificate: str
+    """Field of the certificate (PEM)"""
+    key: str
+    """Field of the private key (PEM, PKCS#8, secret)"""
+    next_certificate: str | None = None
+    next_key: str | None = None
+    switch_on: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Authorization:
     """Where a person lets us in, by OAuth 2 with PKCE (RFC 6749, RFC 7636)."""
 
@@ -225,6 +242,8 @@ class Transport(ABC):
     #: Whether partners answer later by files that ``fetch`` brings, and by requests that ``read`` understands.
     fetches: ClassVar[bool] = False
     receives: ClassVar[bool] = False
+    #: Pairs that this program can make for the user.
+    key_pairs: ClassVar[tuple[KeyPair, ...]] = ()
     #: Whether a person must let us in at the partner's own page before it can send (``authorize``).
     authorizes: ClassVar[bool] = False
 
@@ -337,6 +356,7 @@ __all__ = [
     "Deadline",
     "Expiry",
     "Incoming",
+    "KeyPair",
     "LaterReceipt",
     "Payload",
     "Receipt",
