@@ -18,6 +18,7 @@ from flask.cli import AppGroup
 from invoiceapp.cli_config import config_group
 from invoiceapp.cli_output import plain_errors, print_json
 from invoiceapp.cli_rulepacks import rulepacks_group
+from invoiceapp.cli_secrets import secrets_group
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Finding
 from invoiceapp.formats.base import registry as formats
@@ -41,7 +42,9 @@ users_group = AppGroup("users", help="The first user; later ones are invited.")
 
 def init_app(app: Flask) -> None:
     """Add all groups to ``flask``."""
-    for group in (config_group, formats_group, rulepacks_group, runs_group, deliveries_group, demo_group, users_group):
+    for group in (
+        config_group, formats_group, rulepacks_group, runs_group, deliveries_group, demo_group, users_group, secrets_group,
+    ):  # fmt: skip
         app.cli.add_command(group)
 
 

@@ -57,6 +57,13 @@ def test_production_starts_with_its_settings(production):
         ("TRUSTED_PROXIES", "one"),
         ("TRUSTED_PROXIES", "-1"),
         ("APP_ENV", "prod"),
+        ("OUTBOUND_NETWORKS", "10.0.0.0/33"),
+        ("OUTBOUND_NETWORKS", "10.0.0.1/8"),
+        ("OUTBOUND_NETWORKS", "intranet"),
+        ("OUTBOUND_PORTS", "ssh"),
+        ("OUTBOUND_PORTS", "22,65536"),
+        ("OUTBOUND_PORTS", "0"),
+        ("OUTBOUND_PORTS", "-22"),
     ],
 )
 def test_a_weak_or_wrong_setting_is_refused_by_name(production, name, value):
@@ -131,6 +138,21 @@ def test_several_encryption_keys_and_hosts_are_lists(local):
     config = load(local | {"ENCRYPTION_KEYS": f" k2:abc ,\n{KEY}, ", "TRUSTED_HOSTS": "a.example, b.example,"})
     assert config.encryption_keys == ("k2:abc", KEY)
     assert config.trusted_hosts == ("a.example", "b.example")
+
+
+def test_gateways_reach_the_public_internet_only_until_an_administrator_allows_more(production):
+    config = load(production)
+    assert (config.outbound_networks, config.outbound_ports) == ((), frozenset())
+    config = load(production | {"OUTBOUND_NETWORKS": " 10.1.0.0/16, 192.168.1.7,", "OUTBOUND_PORTS": "9000, 9001,"})
+    assert [str(network) for network in config.outbound_networks] == ["10.1.0.0/16", "192.168.1.7/32"]
+    assert config.outbound_ports == {9000, 9001}
+
+
+def test_the_demos_receivers_on_this_machine_are_reached_outside_production_only(local):
+    assert [str(network) for network in load(local).outbound_networks] == ["127.0.0.0/8", "::1/128"]
+    assert [str(network) for network in load(local | {"OUTBOUND_NETWORKS": "10.0.0.0/8"}).outbound_networks] == [
+        "10.0.0.0/8"
+    ]
 
 
 @pytest.mark.parametrize(("value", "flag"), [("1", True), ("true", True), ("YES", True), ("0", False), ("no", False)])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 from flask_babel import gettext as _
 
 from invoiceapp.domain.fields import Field, FieldType
+from invoiceapp.domain.findings import Text
 from invoiceapp.domain.identifiers import SCHEME_NAMES, Participant
 from invoiceapp.formatting import decimal_input, in_language
 from invoiceapp.services.configuration.settings import FORMATS, SECTIONS
@@ -51,6 +53,11 @@ def typed_values(fields: Iterable[Field], raw: Mapping[str, str], prefix: str = 
         else:
             shown[field.name] = text
     return shown
+
+
+def grouped(fields: Iterable[Field]) -> list[tuple[Text | None, list[Field]]]:
+    """Fields under the heading that each declares, for the macro ``grouped_fields``."""
+    return [(heading, list(items)) for heading, items in groupby(fields, key=lambda field: field.group)]
 
 
 def saved(released: int) -> str:

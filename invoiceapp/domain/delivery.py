@@ -66,7 +66,7 @@ _MOVES: dict[tuple[DeliveryState, DeliveryState], frozenset[Mover]] = {
     (S.OUTCOME_UNKNOWN, S.PENDING): frozenset({Mover.PROBER, Mover.PERSON}),
     # The later receipt that was promised has not come in time.
     (S.ACCEPTED, S.OUTCOME_UNKNOWN): frozenset({Mover.REAPER}),
-    (S.ACCEPTED, S.DELIVERED): frozenset({Mover.HOLDER, Mover.DISPATCHER, Mover.MATCHER}),
+    (S.ACCEPTED, S.DELIVERED): frozenset({Mover.HOLDER, Mover.DISPATCHER, Mover.MATCHER, Mover.PROBER}),
     (S.ACCEPTED, S.ACKNOWLEDGED): frozenset({Mover.MATCHER}),
     (S.ACCEPTED, S.REJECTED): frozenset({Mover.MATCHER}),
     (S.DELIVERED, S.ACKNOWLEDGED): frozenset({Mover.MATCHER}),
@@ -147,3 +147,16 @@ def next_retry(tries: int, *, chance: float, retry_after: float | None = None) -
     if retry_after is None:
         return Retry(spread)
     return Retry(min(max(retry_after, spread), max(2 * step, 60)))
+
+
+#: Seconds after an unclear outcome at which the partner is first asked, and the pauses between later questions.
+#: Twice at least, minutes apart: what a partner has just taken it may not find at once.
+FIRST_QUESTION = 60
+QUESTION_PLAN = (300, 1_800, 7_200, 21_600, 43_200, 86_400)
+#: Proven noes after which it is sent again.
+NOES = 2
+
+
+def next_question(asked: int) -> float | None:
+    """Seconds until the partner is asked again after ``asked`` questions; None where a person must go on."""
+    return QUESTION_PLAN[asked - 1] if asked <= len(QUESTION_PLAN) else None

@@ -273,8 +273,9 @@ def parse_all(fields: Iterable[Field], raw: Mapping[str, str]) -> tuple[dict[str
     declared = tuple(fields)
     values: dict[str, Any] = {}
     errors: dict[str, Text] = {}
+    counts = counting(declared, _typed(declared, raw))
     for field in declared:
-        if not field.counts(_typed(declared, raw)):
+        if field.name not in counts:
             values[field.name] = field.default
             continue
         try:
@@ -284,6 +285,20 @@ def parse_all(fields: Iterable[Field], raw: Mapping[str, str]) -> tuple[dict[str
         else:
             values[field.name] = field.default if value is None else value
     return values, errors
+
+
+def counting(fields: Iterable[Field], values: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the fields that count beside ``values``, typed or stored.
+
+    What hangs on a field that does not count does not count either, whatever that field holds.
+    """
+    declared = {field.name: field for field in fields}
+
+    def counts(field: Field) -> bool:
+        above = declared.get(field.only_when[0]) if field.only_when else None
+        return field.counts(values) and (above is None or counts(above))
+
+    return frozenset(name for name, field in declared.items() if counts(field))
 
 
 def _typed(fields: Iterable[Field], raw: Mapping[str, str]) -> dict[str, Any]:

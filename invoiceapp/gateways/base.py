@@ -242,6 +242,8 @@ class Transport(ABC):
     #: Whether partners answer later by files that ``fetch`` brings, and by requests that ``read`` understands.
     fetches: ClassVar[bool] = False
     receives: ClassVar[bool] = False
+    #: Field that tells the partner our address for later receipts; where it is empty the installation fills in its own.
+    inbound_field: ClassVar[str | None] = None
     #: Pairs that this program can make for the user.
     key_pairs: ClassVar[tuple[KeyPair, ...]] = ()
     #: Whether a person must let us in at the partner's own page before it can send (``authorize``).
@@ -251,6 +253,8 @@ class Transport(ABC):
         """``guard`` is what every connection goes through."""
         self.config = config
         self.guard = guard
+        self.renewed: dict[str, str] = {}
+        """Secrets that the partner has replaced meanwhile, by declared field: whoever opened the transport stores them"""
         self.seen: dict[str, str] = {}
         """What the partner showed of itself in the last conversation: ``host_key``, ``certificate_ends`` (ISO 8601), …"""
 
@@ -258,6 +262,11 @@ class Transport(ABC):
     def host(self) -> str | None:
         """The machine that the connections go to, for the limit of how many there are at once; None for no limit."""
         return str(self.config["host"]).casefold() if self.config.get("host") else None
+
+    @property
+    def most_connections(self) -> int:
+        """How many of them there may be (``common_fields.CONNECTIONS``)."""
+        return int(self.config.get("connections") or 2)
 
     @property
     @abstractmethod

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from invoiceapp.domain.fields import Field, FieldType
 from invoiceapp.domain.findings import Finding, Text, Turn, warning
 
-from .base import Consignment, Payload, Rejected, safe_filename
+from .base import Consignment, Payload, Refused, Rejected, Unavailable, safe_filename
 
 DEFAULT_FILENAME = "{type}_{number}_{key8}"
 #: How many names a document may try where others have taken them ("suffix").
@@ -76,6 +76,8 @@ class RemoteFile:
     path: str
     part: str
     """Where it lies until it is complete"""
+    has_key: bool = False
+    """Whether its name holds the start of the key, so that no other document can have that name"""
 
     def numbered(self, number: int) -> RemoteFile:
         """The same under another name: ``invoice_2.xml``."""
@@ -95,7 +97,7 @@ def remote_files(consignment: Consignment, config: Mapping[str, Any]) -> list[Re
         name = f"{stem}{suffix}"
         if name in files:
             name = f"{stem}_{len(files) + 1}{suffix}"
-        files[name] = RemoteFile(payload, str(folder / name), str(folder / f".{key8}.{name}.part"))
+        files[name] = RemoteFile(payload, str(folder / name), str(folder / f".{key8}.{name}.part"), key8 in name)
     return list(files.values())
 
 
@@ -137,3 +139,51 @@ def name_findings(config: Mapping[str, Any]) -> list[Finding]:
 def lacks(names: Collection[str], secrets: Collection[str], text: Text) -> dict[str, Text]:
     """Complaints where none of these secrets is given."""
     return {} if {*names} & {*secrets} else dict.fromkeys(names, text)
+
+
+@runtime_checkable
+class Mailbox(Protocol):
+    """A transport whose server also has folders to read: partners lay their answers there.
+
+    Every method raises a ``TransportError``. Paths are absolute on the server, with ``/``.
+    """
+
+    def list_files(self, folder: str) -> list[tuple[str, int]]:
+        """Name and bytes of each file in the folder, folders left out."""
+        ...
+
+    def read_file(self, path: str, most: int) -> bytes:
+        """The content, its first ``most`` bytes at most."""
+        ...
+
+    def move_file(self, path: str, new_path: str) -> None:
+        """Give it another name, in place of what has that name; makes the new folder where there is none."""
+        ...
+
+    def remove_file(self, path: str) -> None:
+        """Take it away; fine where it is gone already."""
+        ...
+
+
+def inbox_closed(folder: str, detail: str) -> Refused:
+    """The folder with answers is not there, or not for us."""
+    return Refused(
+        Text(
+            f"Mappen »{folder}« kan ikke læses på serveren: den findes ikke, eller brugeren har ikke adgang. Ret mappen, eller "
+            "bed operatøren om adgang.",
+            f"The folder “{folder}” cannot be read on the server: it does not exist, or the user has no access. Correct it, or "
+            "ask the operator for access.",
+        ),
+        detail,
+    )
+
+
+def inbox_unanswered(detail: str) -> Unavailable:
+    """The server did not do what was asked of the folder with answers."""
+    return Unavailable(
+        Text(
+            "Svarene kunne ikke hentes fra serveren. Intet er gået tabt; vi prøver igen af os selv.",
+            "The answers could not be collected from the server. Nothing is lost; we try again by ourselves.",
+        ),
+        detail,
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from invoiceapp.services import background, bell
-from invoiceapp.services.configuration import bulk, preflight
+from invoiceapp.services.configuration import bulk, expiries, preflight
 from invoiceapp.services.daily.tick import tick as tick_service
-from invoiceapp.services.export import conversion, delivery, runs
+from invoiceapp.services.export import conversion, delivery, probing, runs
+from invoiceapp.services.receipts import collecting
 
 #: Long pieces of work by kind; each handler does one slice.
 HANDLERS: dict[str, background.Handler] = {
@@ -35,6 +36,23 @@ def deliver() -> None:
     """Send one batch of due deliveries."""
     if delivery.deliver_due() == delivery.BATCH:
         bell.ring("deliver")
+
+
+def probe() -> None:
+    """Ask partners about one batch of unclear deliveries."""
+    if probing.probe_due() == probing.BATCH:
+        bell.ring("probe")
+
+
+def collect() -> None:
+    """Fetch what partners have laid out for one batch of gateways."""
+    if collecting.collect_due() == collecting.BATCH:
+        bell.ring("collect")
+
+
+def check_expiries() -> None:
+    """See which certificates and logins end soon."""
+    expiries.check_due()
 
 
 def tick() -> None:

@@ -54,7 +54,7 @@ class Gateway(Identified, Base):
     """Where a configuration file says that secrets come from: ``{"password": {"env": …}}``"""
     paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     paused_reason: Mapped[dict[str, str] | None] = mapped_column(Json)
-    """``{"da": …, "en": …}``"""
+    """``{"da": …, "en": …}``, and ``by`` where a person paused it"""
     failures: Mapped[int] = mapped_column(Integer, default=0)
     """Tries in a row to which the partner's machine did not answer"""
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -62,12 +62,14 @@ class Gateway(Identified, Base):
     """Until then nothing is tried, because of ``failures``; then one delivery is"""
     expiries: Mapped[list[dict[str, str]]] = mapped_column(Json, default=list)
     """What of it ends one day: ``[{"field", "da", "en", "ends": ISO 8601, "fingerprint"}]``"""
+    expiries_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When ``expiries`` was read last; None where it must be"""
     expiry_level: Mapped[int | None] = mapped_column(Integer)
     """Days before the next end for which a warning was given: 60, 30, 14, 7, 1, or 0 once it has passed"""
     seen: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     """What the partner's machine showed of itself last, and ``at``, when (``Transport.seen``)"""
     collect_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """When to look next for what the partner has laid out; None where its transport never does"""
+    """When to look next for what the partner has laid out, where its transport does; None: now"""
 
     @property
     def is_paused(self) -> bool:

@@ -79,8 +79,8 @@ def reason_of(error: BaseException) -> Reason:
         return _tls_reason(error)
     if isinstance(error, socket.gaierror):
         return Reason.NAME_UNANSWERED if error.errno == socket.EAI_AGAIN else Reason.NAME_UNKNOWN
-    if isinstance(error, UnicodeError):
-        # A label that no name server can be asked for (RFC 5891).
+    if isinstance(error, ValueError):
+        # A name that no name server can be asked for: a label too long (RFC 5891), a zero byte.
         return Reason.NAME_UNKNOWN
     if isinstance(error, TimeoutError):
         return Reason.TIMEOUT
@@ -94,7 +94,7 @@ def reason_of(error: BaseException) -> Reason:
 def _tls_reason(error: ssl.SSLError) -> Reason:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Reason.CUT
-    words = (error.reason or "").upper()
+    words = (getattr(error, "reason", None) or "").upper()
     if any(word in words for word in _OUR_CERTIFICATE):
         return Reason.OUR_CERTIFICATE
     return Reason.TLS if any(word in words for word in _NO_COMMON_TLS) else Reason.CUT

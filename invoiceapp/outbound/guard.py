@@ -28,8 +28,13 @@ _CARRIERS = (
     (ipaddress.IPv6Network("2002::/16"), 80),
 )
 _TEREDO = ipaddress.IPv6Network("2001::/32")
-#: Global by their number and yet a machine's own host: Azure's wire server.
-_INTERNAL = (ipaddress.ip_network("168.63.129.16/32"),)
+#: All that IANA gives to hosts of the internet; the rest is local or reserved (RFC 4291 2.4).
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+#: ``ipaddress`` of Python 3.11 calls these global: Azure's wire server, protocol assignments with Oracle's metadata
+#: service (RFC 6890), the former 6to4 relays (RFC 7526), documentation (RFC 9637).
+_INTERNAL = tuple(
+    ipaddress.ip_network(text) for text in ("168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "3fff::/20")
+)
 
 #: Where no partner listens, but things do that a company keeps to itself: the ports that browsers refuse
 #: (Fetch standard, "bad port"), and those of data bases, caches, directories, desktops and container engines.
@@ -72,6 +77,8 @@ class Guard:
             return True
         if judged.is_multicast or any(judged in network for network in _INTERNAL):
             return False
+        if judged.version == 6 and judged not in _GLOBAL_UNICAST:
+            return False
         return judged.is_global
 
     def require_port(self, port: int, usual: Collection[int] = ()) -> None:
@@ -85,7 +92,7 @@ class Guard:
         try:
             # What the resolver makes of it is judged, never the text: "2130706433" is 127.0.0.1 to it.
             found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:
             raise failure(error) from error
         texts = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         allowed = [text for text in texts if self.allows(ipaddress.ip_address(text.partition("%")[0]))]

@@ -7,9 +7,13 @@ that the server cannot have seen whole was provably not accepted (RFC 9112 8).
 
 from __future__ import annotations
 
+import errno
+import io
+import socket
 import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,8 +53,9 @@ class Answer:
 class _Outgoing:
     """A request body that knows how much of it was handed to the network."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, deadline: Deadline) -> None:
         self._content = content
+        self._deadline = deadline
         self._at = 0
         self._ended = False
 
@@ -59,6 +64,9 @@ class _Outgoing:
 
     def read(self, size: int = -1) -> bytes:
         chunk = self._content[self._at :] if size < 0 else self._content[self._at : self._at + size]
+        if chunk:
+            # The time-out of the socket counts for one piece only.
+            self._deadline.step()
         self._at += len(chunk)
         # Asked once more after the last byte: that byte was written without an error.
         self._ended = not chunk
@@ -71,12 +79,50 @@ class _Outgoing:
         return Sent.PART if self._at else Sent.NOTHING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Way:
     """How sockets come about, for the connections of one client."""
 
     guard: Guard
     usual: Collection[int]
+    deadline: Deadline
+    """Of the request that is under way"""
+    has_begun: bool = False
+    """Whether anything of that request was handed to the network"""
+
+
+class _Incoming(io.RawIOBase):
+    """What arrives on a socket. Each piece is waited for until the deadline, so that a trickle cannot outlive it."""
+
+    def __init__(self, connection: socket.socket, raw: io.RawIOBase, way: _Way) -> None:
+        self._connection, self._raw, self._way = connection, raw, way
+        self.is_head = True
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._connection.settimeout(self._way.deadline.step())
+        found = self._raw.readinto(buffer)
+        if found == 0 and self.is_head:
+            # http.client would take the headers so far for all of them, and an answer without a body for whole.
+            raise ConnectionResetError("the connection ended within the headers")
+        return found
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    def __init__(self, way: _Way, connection: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(connection, *args, **kwargs)
+        self._incoming = _Incoming(connection, self.fp.detach(), way)
+        self.fp = io.BufferedReader(self._incoming)
+
+    def begin(self) -> None:
+        super().begin()
+        self._incoming.is_head = False
 
 
 class _Guarded:
@@ -85,11 +131,21 @@ class _Guarded:
     way: _Way
     host: str
     port: int
-    timeout: Any
 
     def _new_conn(self) -> Any:
-        limit = self.timeout if isinstance(self.timeout, int | float) else 10.0
-        return self.way.guard.connect(self.host, self.port, Deadline(limit, limit), self.way.usual)
+        return self.way.guard.connect(self.host, self.port, self.way.deadline, self.way.usual)
+
+    def send(self, data: Any) -> None:
+        self.way.has_begun = True
+        try:
+            super().send(data)  # type: ignore[misc]
+        except ssl.SSLEOFError as error:
+            # As a closed connection without TLS, so that urllib3 reads what the server said before it closed:
+            # an answer, or that it does not accept our certificate, which TLS 1.3 tells after the handshake.
+            raise BrokenPipeError(errno.EPIPE, str(error)) from error
+
+    def response_class(self, *args: Any, **kwargs: Any) -> HTTPResponse:
+        return _Response(self.way, *args, **kwargs)
 
 
 def _pool(base: type[HTTPConnectionPool], connection: type[Any], way: _Way) -> type[HTTPConnectionPool]:
@@ -126,7 +182,8 @@ class HttpClient:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.clear()
-        adapter = _Adapter(_Way(guard, usual), context or ssl.create_default_context())
+        self._way = _Way(guard, usual, Deadline(0, 0))
+        adapter = _Adapter(self._way, context or ssl.create_default_context())
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -139,7 +196,8 @@ class HttpClient:
         """
         if not urlsplit(url).hostname:
             raise OutboundError(Reason.NAME_UNKNOWN, "the address names no host")
-        outgoing = _Outgoing(content)
+        self._way.deadline, self._way.has_begun = deadline, False
+        outgoing = _Outgoing(content, deadline)
         try:
             limit = deadline.step()
             response = self._session.request(
@@ -147,12 +205,12 @@ class HttpClient:
                 timeout=(limit, limit), allow_redirects=False, stream=True,
             )  # fmt: skip
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise _failure(error, outgoing, has_content=bool(content)) from None
+            raise _failure(error, outgoing, self._way) from None
         with response:
             return Answer(
                 response.status_code,
                 {name.lower(): value for name, value in response.headers.items()},
-                _body(response, deadline, most),
+                _body(response, most),
             )
 
     def close(self) -> None:
@@ -166,13 +224,11 @@ class HttpClient:
         self.close()
 
 
-def _body(response: requests.Response, deadline: Deadline, most: int) -> bytes:
+def _body(response: requests.Response, most: int) -> bytes:
     body = bytearray()
     try:
-        # read1 returns what has arrived, so that a trickle of single bytes cannot outlive the deadline.
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body += chunk
-            deadline.step()
             if len(body) > most:
                 raise OutboundError(
                     Reason.TOO_LARGE, f"more than {most} bytes", sent=Sent.ALL, status=response.status_code
@@ -220,17 +276,10 @@ def _is_garbled(chain: list[BaseException]) -> bool:
     )
 
 
-#: Met before a request can be written.
-_EARLY = {
-    Reason.NAME_UNKNOWN, Reason.NAME_UNANSWERED, Reason.BLOCKED_ADDRESS, Reason.BLOCKED_PORT, Reason.CLOSED,
-    Reason.UNREACHABLE, Reason.CERTIFICATE, Reason.TLS,
-}  # fmt: skip
-
-
-def _failure(error: BaseException, outgoing: _Outgoing, *, has_content: bool) -> OutboundError:
+def _failure(error: BaseException, outgoing: _Outgoing, way: _Way) -> OutboundError:
     cause = _cause(error)
     sent = outgoing.sent
-    if not has_content and cause.reason not in _EARLY:
+    if not len(outgoing) and way.has_begun:
         # Without a body nobody counted; the request may have left whole.
         sent = Sent.ALL
     return OutboundError(cause.reason, cause.detail, sent=sent)

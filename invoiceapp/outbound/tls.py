@@ -26,7 +26,7 @@ def client_context(
     """
     try:
         context = ssl.create_default_context(cadata=ca or None)
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, ValueError, TypeError) as error:
         raise CertificateUnreadable("ca", type(error).__name__) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if certificate:

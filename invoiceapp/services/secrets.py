@@ -15,11 +15,14 @@ from collections.abc import Iterable, Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import select
 
 from invoiceapp.current import config
-from invoiceapp.domain.fields import Field
+from invoiceapp.domain.fields import Field, counting
 from invoiceapp.domain.findings import Text
+from invoiceapp.models import Adaptor, Gateway, db
 
+from .database import transaction
 from .errors import ServiceError
 
 _NONCE_BYTES = 12
@@ -75,25 +78,33 @@ def optional_where_kept(fields: Iterable[Field], kept: Mapping[str, str]) -> tup
 def kept_for(
     fields: Iterable[Field], old: Mapping[str, object], new: Mapping[str, object], stored: Mapping[str, str]
 ) -> dict[str, str]:
-    """The stored secrets that may stay: where an address changed, only those that are never shown to the partner.
+    """The stored secrets that may stay: those that still count, and where an address changed, only those of them that are
+    never shown to the partner.
 
     A password must not follow to a server it was not given for.
     """
     declared = tuple(fields)
-    moved = any(field.is_address and old.get(field.name) != new.get(field.name) for field in declared)
+    counts = counting(declared, new)
+    needed = {name: value for name, value in stored.items() if name in counts}
+    moved = any(
+        field.is_address and field.name in counts and old.get(field.name) != new.get(field.name) for field in declared
+    )
     if not (moved and old):
-        return dict(stored)
+        return needed
     kept_here = {field.name for field in declared if field.is_kept_here}
-    return {name: value for name, value in stored.items() if name in kept_here}
+    return {name: value for name, value in needed.items() if name in kept_here}
 
 
-def lost_by_moving(stored: Mapping[str, str], kept: Mapping[str, str], new: Mapping[str, object]) -> dict[str, Text]:
+def lost_by_moving(
+    fields: Iterable[Field], stored: Mapping[str, str], kept: Mapping[str, str], new: Mapping[str, object]
+) -> dict[str, Text]:
     """Complaints about secrets that must be entered again for the new address."""
+    counts = counting(fields, new)
     text = Text(
         "Adressen er ændret. Skriv adgangskoden eller nøglen igen.",
         "The address has changed. Enter the password or key again.",
     )
-    return {name: text for name in stored if name not in kept and not new.get(name)}
+    return {name: text for name in stored if name in counts and name not in kept and not new.get(name)}
 
 
 def seal(
@@ -120,3 +131,49 @@ def unseal(config_values: Mapping[str, object], secrets: Mapping[str, str], cont
         **config_values,
         **{name: decrypt(value, f"{context}/{name}") for name, value in secrets.items()},
     }
+
+
+@dataclasses.dataclass(slots=True)
+class Rotation:
+    """What ``rotate`` did."""
+
+    rewritten: int = 0
+    current: int = 0
+    """Encrypted with the first key already"""
+    unreadable: list[str] = dataclasses.field(default_factory=list)
+    """Where the values stand that no key opens: ``gateway/<id>/<field> (<name>)``"""
+
+
+def rotate() -> Rotation:
+    """Encrypt every stored secret with the first key, each row in a transaction of its own. May be done twice."""
+    done = Rotation()
+    for gateway_id in db.session.scalars(select(Gateway.id).order_by(Gateway.id)).all():
+        with transaction() as session:
+            gateway = session.get(Gateway, gateway_id, with_for_update={"key_share": True}, populate_existing=True)
+            if gateway is not None:
+                gateway.secrets = _rotated(done, gateway.secrets, f"gateway/{gateway.id}", gateway.name)
+    for adaptor_id in db.session.scalars(select(Adaptor.id).order_by(Adaptor.id)).all():
+        with transaction() as session:
+            adaptor = session.get(Adaptor, adaptor_id, with_for_update={"key_share": True}, populate_existing=True)
+            if adaptor is not None:
+                adaptor.source_secrets = _rotated(done, adaptor.source_secrets, f"adaptor/{adaptor.id}", adaptor.name)
+    return done
+
+
+def _rotated(done: Rotation, stored: Mapping[str, str], context: str, name: str) -> dict[str, str]:
+    """A row's values under the first key; one that cannot be read stays, for the day its key comes back."""
+    first = f"v1.{next(iter(_keys()))}."
+    new = dict(stored)
+    for field, value in stored.items():
+        place = f"{context}/{field}"
+        try:
+            clear = decrypt(value, place)
+        except SecretUnreadable:
+            done.unreadable.append(f"{place} ({name})")
+            continue
+        if value.startswith(first):
+            done.current += 1
+        else:
+            new[field] = encrypt(clear, place)
+            done.rewritten += 1
+    return new

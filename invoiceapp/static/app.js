@@ -72,6 +72,23 @@
   }
   const countAll = () => new Set(all("[data-selectable]").map((table) => table.closest("form") || document)).forEach(countSelected);
 
+  // --- fields that count only beside a value of another one -----------------------------------------------------------
+  function valueOf(form, name) { // a checkbox stands before its hidden "false"
+    const item = form.elements[name];
+    const first = item instanceof RadioNodeList ? item[0] : item;
+    return first?.type === "checkbox" ? String(first.checked) : first?.value;
+  }
+
+  function showWhatCounts(form) {
+    all("[data-only-when]", form).forEach((field) => {
+      const above = [form.elements[field.dataset.onlyWhen]].flat()[0]?.closest?.(".field");
+      const counts = !above?.hidden && field.dataset.onlyValues.split(" ").includes(valueOf(form, field.dataset.onlyWhen));
+      field.hidden = !counts && !field.querySelector("[aria-invalid]"); // a complaint is always seen
+    });
+    all(".field-group", form).forEach((group) => { group.hidden = !group.querySelector(".field:not([hidden])"); });
+  }
+  const showAllThatCount = () => new Set(all("[data-only-when]").map((field) => field.closest("form"))).forEach(showWhatCounts);
+
   // --- submitting ---------------------------------------------------------------------------------------------------
   const buttonsOf = (form) => [...form.elements].filter((item) => item.type === "submit");
   const unlock = (form) => buttonsOf(form).filter((button) => "locked" in button.dataset)
@@ -128,6 +145,7 @@
     const scope = box.form || document;
     if (box.matches("[data-select-all]")) all("[data-select]:not(:disabled)", scope).forEach((other) => { other.checked = box.checked; });
     if (box.matches("[data-select-all], [data-select], [data-select-everything]")) countSelected(scope);
+    if (box.form) showWhatCounts(box.form);
   });
 
   document.addEventListener("keydown", (event) => {
@@ -140,7 +158,7 @@
   });
 
   document.addEventListener("submit", lock);
-  window.addEventListener("pageshow", () => all("form").forEach(unlock));
+  window.addEventListener("pageshow", () => { all("form").forEach(unlock); showAllThatCount(); });
 
   // --- htmx ---------------------------------------------------------------------------------------------------------
   let kept = { focusLost: false, place: "", ids: new Set() };
@@ -177,6 +195,7 @@
     const { target } = event.detail;
     all("[data-select]", target).filter((box) => kept.ids.has(box.value)).forEach((box) => { box.checked = true; });
     countAll();
+    showAllThatCount();
     if (kept.focusLost && document.activeElement === document.body) (document.getElementById(kept.place) || target).focus();
     focusErrors(target);
     const poll = target.closest("[data-poll]");
@@ -196,6 +215,7 @@
   setUpMenu();
   showTheme();
   countAll();
+  showAllThatCount();
   unfold();
   focusErrors(document);
   all("[data-poll]").forEach(polled);

@@ -14,7 +14,7 @@ from typing import Any
 from invoiceapp import create_app
 from invoiceapp.gateways.email import transport as email_transport
 from invoiceapp.gateways.sftp.transport import SftpTransport
-from invoiceapp.services.export import delivery, events
+from invoiceapp.services.export import delivery, events, outcomes
 
 
 def _dying(function: Callable[..., Any], position: int, *, after: bool) -> Callable[..., Any]:
@@ -43,9 +43,9 @@ STEPS: dict[str, list[tuple[Any, str, bool]]] = {
     "after_begin": [(delivery, "begin", True)],
     "before_the_bytes_left": [(SftpTransport, "_publish", False), (email_transport, "deliver", False)],
     "after_the_bytes_left": [(SftpTransport, "_publish", True), (email_transport, "deliver", True)],
-    "after_send": [(delivery, "accept", False)],
-    "in_accept": [(delivery, "_add_receipt", True)],
-    "after_accept": [(delivery, "accept", True)],
+    "after_send": [(outcomes, "accept", False)],
+    "in_accept": [(outcomes, "_add_receipt", True)],
+    "after_accept": [(outcomes, "accept", True)],
 }
 
 

@@ -18,7 +18,7 @@ from invoiceapp.config import Config
 from invoiceapp.demo.partners import Partners, serve_partners
 from invoiceapp.demo.partners.sftp_server import DEMO_PASSWORD, DEMO_USER
 from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Rendition, Run, db, new_id, utcnow
+from invoiceapp.models import Adaptor, Delivery, Document, Gateway, HostSlot, Rendition, Run, db, new_id, utcnow
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import transaction
 from invoiceapp.services.export import archive
@@ -44,7 +44,8 @@ def sftp(adaptor: Adaptor, partners: Partners) -> Gateway:
 @pytest.fixture
 def mail(adaptor: Adaptor, partners: Partners) -> Gateway:
     raw = {
-        "host": "127.0.0.1", "port": str(partners.smtp_port), "security": "none", "sender": "faktura@firma.example",
+        "host": "127.0.0.1", "port": str(partners.smtp_port), "security": "none", "auth": "none",
+        "sender": "faktura@firma.example",
         "recipient": "bogholderi@kunde.example",
     }  # fmt: skip
     return gateways.save(adaptor.subscription_id, "email", "Mail", raw)
@@ -115,6 +116,7 @@ def expire_leases() -> None:
     held = (DeliveryState.LEASED, DeliveryState.SENDING)
     with transaction() as session:
         session.execute(update(Delivery).where(Delivery.state.in_(held)).values(next_at=past))
+        session.execute(update(HostSlot).values(until=past))
         session.execute(update(Run).where(Run.lease_until.is_not(None)).values(lease_until=past))
         session.execute(update(Document).where(Document.lease_until.is_not(None)).values(lease_until=past))
 

@@ -42,7 +42,8 @@ outcome_unknown  accepted         prober matcher person
 outcome_unknown  pending          prober person
 outcome_unknown  cancelled        person
 outcome_unknown  superseded       person
-accepted         delivered        holder dispatcher matcher
+accepted         delivered        holder dispatcher matcher prober
+accepted         outcome_unknown  reaper
 accepted         acknowledged     matcher
 accepted         rejected         matcher
 accepted         superseded       person

@@ -11,6 +11,7 @@ from invoiceapp.domain.fields import (
     Field,
     FieldInvalid,
     FieldType,
+    counting,
     parse,
     parse_all,
     parse_email,
@@ -137,3 +138,17 @@ def test_a_gln_is_taken_without_its_blanks(typed):
 def test_a_gln_with_a_wrong_check_digit_or_length_is_refused(typed):
     with pytest.raises(FieldInvalid, match="check digit"):
         parse(Field("gln", Text("EAN", "EAN"), FieldType.GLN), typed)
+
+
+def test_what_hangs_on_a_field_that_does_not_count_does_not_count():
+    declared = (
+        Field("root", LABEL, required=True, only_when=("tls", ("yes",))),
+        Field("carrier", LABEL, default="sftp"),
+        Field("tls", LABEL, default="yes", only_when=("carrier", ("ftp",))),
+        field(),
+    )
+    assert counting(declared, {"carrier": "ftp", "tls": "yes"}) == {"root", "carrier", "tls", "name"}
+    assert counting(declared, {"carrier": "ftp", "tls": "no"}) == {"carrier", "tls", "name"}
+    assert counting(declared, {"carrier": "sftp", "tls": "yes"}) == {"carrier", "name"}
+    assert parse_all(declared, {"carrier": "sftp"})[1] == {}
+    assert set(parse_all(declared, {"carrier": "ftp"})[1]) == {"root"}

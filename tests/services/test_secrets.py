@@ -101,3 +101,43 @@ def test_a_secret_appears_nowhere_after_a_failing_send(ready, partner, gateway, 
     seen += [(attempt.wire_ids, attempt.error) for attempt in db.session.scalars(select(Attempt))]
     seen += [receipt.evidence for receipt in db.session.scalars(select(Receipt))]
     assert CANARY not in str(seen)
+
+
+@pytest.fixture
+def stored(app, config, gateway, adaptor):
+    """Two rows with secrets under the key k1."""
+    gateway.secrets = {"password": secrets.encrypt("a", f"gateway/{gateway.id}/password")}
+    adaptor.source_secrets = {"token": secrets.encrypt("b", f"adaptor/{adaptor.id}/token")}
+    db.session.commit()
+    return gateway, adaptor
+
+
+def opened(gateway, adaptor):
+    return (
+        secrets.decrypt(gateway.secrets["password"], f"gateway/{gateway.id}/password"),
+        secrets.decrypt(adaptor.source_secrets["token"], f"adaptor/{adaptor.id}/token"),
+    )
+
+
+def test_after_a_rotation_the_old_key_is_not_needed_any_more(app, config, stored, second_key):
+    app.extensions["invoiceapp.config"] = replace(config, encryption_keys=(second_key, *config.encryption_keys))
+    done = secrets.rotate()
+    assert (done.rewritten, done.current, done.unreadable) == (2, 0, [])
+    app.extensions["invoiceapp.config"] = replace(config, encryption_keys=(second_key,))
+    db.session.expire_all()
+    assert opened(*stored) == ("a", "b")
+    again = secrets.rotate()
+    assert (again.rewritten, again.current, again.unreadable) == (0, 2, [])
+
+
+def test_a_rotation_names_what_no_key_opens_and_leaves_it(app, config, stored, second_key):
+    gateway, adaptor = stored
+    lost = gateway.secrets
+    adaptor.source_secrets = {}
+    db.session.commit()
+    app.extensions["invoiceapp.config"] = replace(config, encryption_keys=(second_key,))
+    done = secrets.rotate()
+    assert (done.rewritten, done.current) == (0, 0)
+    assert done.unreadable == [f"gateway/{gateway.id}/password ({gateway.name})"]
+    db.session.refresh(gateway)
+    assert gateway.secrets == lost

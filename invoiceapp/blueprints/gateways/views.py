@@ -5,28 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from invoiceapp.blueprints.declared import raw_values, typed_values
+from invoiceapp.blueprints.declared import grouped, raw_values, typed_values
 from invoiceapp.blueprints.main.way_back import is_here
 from invoiceapp.blueprints.plaintext import blocks, title
-from invoiceapp.blueprints.tenancy import protect
+from invoiceapp.domain.fields import Field
 from invoiceapp.domain.findings import Text
 from invoiceapp.formatting import language
 from invoiceapp.htmx import is_htmx
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor, Environment, Gateway
-from invoiceapp.services.configuration import adaptors, environments, gateways
+from invoiceapp.services.configuration import adaptors, environments, expiries, gateway_usage, gateways, host_keys
 from invoiceapp.services.configuration.versions import ChangedMeanwhile
 from invoiceapp.services.errors import InvalidInput, ServiceError
+from invoiceapp.services.export import resending
 from invoiceapp.services.people.access import actor, require_configure, scoped, subscription
+from invoiceapp.services.receipts import queries as receipts
 
-blueprint = Blueprint("gateways", __name__, url_prefix="/gateways")
-protect(blueprint)
+from .blueprint import blueprint
+from .resending import as_input
 
+_NAME = Field(
+    "name",
+    Text("Navn", "Name"),
+    required=True,
+    help=Text(
+        "Det, I kalder den i lister, f.eks. operatøren eller modtageren.",
+        "What you call it in lists, for example the operator or the receiver.",
+    ),
+)
 _ENVIRONMENT = environments.field(
     Text(
         "Test: til prøver, f.eks. operatørens testsystem. En testadaptor kan kun bruge testgateways. I drift: her sendes rigtigt.",
@@ -44,6 +55,7 @@ def index() -> str:
         gateways=rows,
         kinds=gateways.kinds(),
         waiting=gateways.waiting([row.id for row in rows]),
+        endings={row.id: expiries.endings(row) for row in rows},
     )
 
 
@@ -81,10 +93,20 @@ def _waiting_adaptor() -> Adaptor | None:
 
 def _new_form(kind: str, name: str, environment: str, values: Mapping[str, Any], errors: Mapping[str, Any]) -> str:
     return render_template(
-        "gateways/new.html", kind=kind, transport=_transport(kind), name=name, environment=environment, values=values,
-        errors=errors, environment_field=_ENVIRONMENT, has_errors=bool(errors), ways=_ways(), version="",
-        waiting_adaptor=_waiting_adaptor(), **_help(kind),
+        "gateways/new.html", kind=kind, name=name, environment=environment, values=values, errors=errors,
+        has_errors=bool(errors), ways=_ways(), version="", waiting_adaptor=_waiting_adaptor(),
+        **_declared(_transport(kind)), **_help(kind),
     )  # fmt: skip
+
+
+def _declared(transport: Any) -> dict[str, Any]:
+    """The form's fields: ours, and under their headings those that the transport declares."""
+    return {
+        "transport": transport,
+        "own_fields": (_NAME, _ENVIRONMENT),
+        "fields": (_NAME, _ENVIRONMENT, *transport.fields),
+        "groups": grouped(transport.fields),
+    }
 
 
 @blueprint.get("/new/<kind>")
@@ -136,11 +158,13 @@ def _edit_page(
 ) -> str:
     shown: dict[str, Any] = {"errors": {}, "conflict": "", "environment": gateway.environment.value} | context
     return render_template(
-        "gateways/edit.html", gateway=gateway, transport=gateways.transport_class(gateway),
-        name=gateway.name if name is None else name, values=gateway.config if values is None else values,
-        environment_field=_ENVIRONMENT, version=gateways.version(gateway), ways=_ways(),
+        "gateways/edit.html", gateway=gateway, name=gateway.name if name is None else name,
+        values=gateway.config if values is None else values, version=gateways.version(gateway), ways=_ways(),
         advice=gateways.advice(gateway), waiting=gateways.waiting([gateway.id]).get(gateway.id, 0),
-        has_errors=bool(shown["errors"] or shown["conflict"]), **_help(gateway.kind), **shown,
+        endings=[one for one in expiries.endings(gateway) if one.level is not None],
+        incoming=receipts.newest(gateway.id), inbound_url=gateways.inbound_url(gateway),
+        since=as_input(resending.usual_start(gateway)), has_errors=bool(shown["errors"] or shown["conflict"]),
+        **_declared(gateways.transport_class(gateway)), **_help(gateway.kind), **shown,
     )  # fmt: skip
 
 
@@ -201,7 +225,7 @@ def _deletion_page(gateway: Gateway, problem: str = "") -> str:
     return render_template(
         "gateways/delete.html",
         gateway=gateway,
-        usage=gateways.usage(gateway.id),
+        usage=gateway_usage.usage(gateway.id),
         problem=problem,
         has_errors=bool(problem),
     )
@@ -212,8 +236,8 @@ def delete(gateway_id: str) -> ResponseReturnValue:
     """Delete a gateway that nothing needs."""
     name = scoped(Gateway, gateway_id).name
     try:
-        gateways.delete(gateway_id)
-    except gateways.InUse as error:
+        gateway_usage.delete(gateway_id)
+    except gateway_usage.InUse as error:
         return _deletion_page(scoped(Gateway, gateway_id), say(error.text)), 409
     flash(_("The gateway “%(name)s” is deleted.", name=name), "success")
     return redirect(url_for(".index"), 303)
@@ -223,7 +247,7 @@ def delete(gateway_id: str) -> ResponseReturnValue:
 def pause(gateway_id: str) -> ResponseReturnValue:
     """Send nothing through it until a person starts it again."""
     scoped(Gateway, gateway_id)
-    gateways.pause_by_person(gateway_id)
+    gateways.pause_by_person(gateway_id, actor(), request.form.get("reason", ""))
     flash(_("The gateway is paused. What is to be sent waits."), "success")
     return redirect(url_for(".edit", gateway_id=gateway_id), 303)
 
@@ -241,7 +265,7 @@ def check(gateway_id: str) -> ResponseReturnValue:
     result: dict[str, Any] = {
         "steps": steps,
         "problem": problem,
-        "host_key": gateways.shown_host_key(gateway, steps),
+        "host_key": host_keys.shown(gateway, steps),
         "checked": True,
     }
     if is_htmx():
@@ -254,7 +278,7 @@ def trust(gateway_id: str) -> ResponseReturnValue:
     """Confirm the server's key that the connection test showed."""
     scoped(Gateway, gateway_id)
     try:
-        gateways.trust_host_key(gateway_id, request.form.get("host_key", ""))
+        host_keys.trust(gateway_id, request.form.get("host_key", ""))
         flash(_("The fingerprint is confirmed. Test the connection once more."), "success")
     except InvalidInput as error:
         flash(say(next(iter(error.errors.values()))), "error")
@@ -267,6 +291,6 @@ def trust(gateway_id: str) -> ResponseReturnValue:
 def resume(gateway_id: str) -> ResponseReturnValue:
     """Send again through a paused gateway."""
     scoped(Gateway, gateway_id)
-    gateways.resume(gateway_id)
+    gateways.resume(gateway_id, actor())
     flash(_("The gateway sends again. What waited goes first."), "success")
     return redirect(url_for(".edit", gateway_id=gateway_id), 303)

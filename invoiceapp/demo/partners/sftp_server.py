@@ -180,6 +180,13 @@ class _Folder(paramiko.SFTPServerInterface):
             return _code(error)
         return SFTP_OK
 
+    def mkdir(self, path: str, attr: paramiko.SFTPAttributes) -> int:
+        try:
+            self._local(path).mkdir()
+        except OSError as error:
+            return _code(error)
+        return SFTP_OK
+
     def rename(self, oldpath: str, newpath: str) -> int:
         if self._owner.faults.rename_refused or self._local(newpath).exists():
             return SFTP_FAILURE

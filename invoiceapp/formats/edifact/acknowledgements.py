@@ -18,6 +18,8 @@ CONTRL, APERAK = "CONTRL", "APERAK"
 
 #: 0083: what became of the interchange or message. 8 is a receipt, and no verdict.
 _ACTIONS = {"1": True, "2": True, "3": False, "4": False, "5": True, "6": False, "7": True, "8": None}
+#: 0085 of an interchange or message that the partner has had before.
+_HAD_BEFORE = "26"
 #: 1225 of an APERAK, and where that says nothing its name (1001).
 _RESPONSES = {"27": False, "12": False, "29": True, "28": True, "30": True, "44": True, "45": True, "6": True}
 _NAMES = {"312": True, "313": False}
@@ -42,6 +44,8 @@ class Acknowledgement:
     accepted: bool | None
     """None: received, and no verdict yet"""
     findings: tuple[Finding, ...] = ()
+    is_duplicate: bool = False
+    """It says nothing but that the partner had the interchange before (0085 = 26)"""
 
 
 def _messages(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
@@ -124,8 +128,17 @@ def _contrl(body: Sequence[Segment], ends: tuple[str, str]) -> Acknowledgement:
     if accepted is False and not findings:
         findings.append(book.finding("EDI-CONTRL-REJECTED", value=uci.get(0)))
     return Acknowledgement(
-        CONTRL, *ends, uci.get(0), ucm.get(0) if ucm and ucm.get(0) else None, None, accepted, tuple(findings)
-    )
+        CONTRL, *ends, uci.get(0), ucm.get(0) if ucm and ucm.get(0) else None, None, accepted, tuple(findings),
+        is_duplicate=accepted is False and set(_error_codes(body)) == {_HAD_BEFORE},
+    )  # fmt: skip
+
+
+def _error_codes(body: Iterable[Segment]) -> Iterator[str]:
+    """Every 0085 of a CONTRL."""
+    place = {"UCI": 4, "UCF": 4, "UCM": 3, "UCS": 1, "UCD": 0}
+    for item in body:
+        if item.tag in place and item.get(place[item.tag]):
+            yield item.get(place[item.tag])
 
 
 def _referenced(body: Iterable[Segment], qualifiers: Sequence[str]) -> str | None:

@@ -15,7 +15,8 @@ from invoiceapp.domain.fields import FieldInvalid, parse_email
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Consignment, Payload, Refused, Rejected, safe_filename
 
-from .fields import DEFAULT_BODY, DEFAULT_SUBJECT
+from .failures import too_large
+from .fields import DEFAULT_BODY, DEFAULT_SIZE_MB, DEFAULT_SUBJECT, TOKEN_PATTERN
 
 #: CRLF (RFC 5322) and seven bits, so that no server needs 8BITMIME.
 _POLICY = email.policy.SMTP.clone(cte_type="7bit")
@@ -27,14 +28,64 @@ def sender_of(config: Mapping[str, Any]) -> str:
     return _setting_mailbox(config["sender"])
 
 
-def recipient_of(consignment: Consignment, config: Mapping[str, Any]) -> str:
-    """The fixed recipient, else the customer's address.
+def recipients_of(consignment: Consignment, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Who must get the mail: the fixed recipient, else the customer; then the further ones of the settings.
 
     Raises ``Refused`` for a setting and ``Rejected`` for a customer's address that
     is missing or not exactly one mailbox: pausing the gateway would not mend it.
     """
-    if config.get("recipient"):
-        return _setting_mailbox(config["recipient"])
+    fixed = config.get("recipient")
+    found = [_setting_mailbox(fixed) if fixed else _customer_mailbox(consignment)]
+    found += [_setting_mailbox(config[name]) for name in ("recipient_2", "recipient_3") if config.get(name)]
+    return tuple(dict.fromkeys(found))
+
+
+def copy_of(config: Mapping[str, Any]) -> str | None:
+    """Who gets a blind copy. Raises ``Refused`` where it is not exactly one mailbox."""
+    return _setting_mailbox(config["copy_to"]) if config.get("copy_to") else None
+
+
+def message_id(consignment: Consignment, config: Mapping[str, Any]) -> str:
+    """``<key@domain of the sender>``: the same in every attempt, so that a receiver can spot a repetition."""
+    return f"<{consignment.key}@{config['sender'].partition('@')[2]}>"
+
+
+def compose(consignment: Consignment, config: Mapping[str, Any]) -> bytes:
+    """The whole mail as it goes on the wire, CRLF line ends.
+
+    Raises ``Refused`` or ``Rejected`` where an address, header or attachment cannot be written, or it is too large.
+    """
+    recipients, identifier = recipients_of(consignment, config), message_id(consignment, config)
+    message = EmailMessage(policy=_POLICY)
+    try:
+        message["From"] = Address(
+            display_name=config.get("sender_name") or _one_line(consignment.sender_name), addr_spec=sender_of(config)
+        )
+        message["To"] = ", ".join(recipients)
+        message["Subject"] = _filled(config.get("subject") or DEFAULT_SUBJECT, consignment)
+        message["Date"] = format_datetime(datetime.now(UTC))
+        message.set_content(_filled(config.get("body") or DEFAULT_BODY, consignment))
+        for file in _attachments(consignment, config):
+            _attach(message, file)
+        # Written by hand: the library would fold it onto a second line, which some servers misread.
+        mail = f"Message-ID: {identifier}\r\n".encode("ascii") + message.as_bytes()
+    except ValueError as error:
+        # The library refuses line breaks in headers, which would add headers of their own.
+        raise Refused(
+            Text(
+                "Afsendernavn eller emne indeholder tegn, der ikke kan stå i en mail, f.eks. linjeskift. "
+                "Ret dem i gatewayens indstillinger.",
+                "Sender name or subject holds characters that cannot stand in a mail, such as line breaks. "
+                "Correct them in the settings of the gateway.",
+            ),
+            str(error),
+        ) from error
+    if len(mail) > (limit := (config.get("size_mb") or DEFAULT_SIZE_MB) * 1_000_000):
+        raise too_large(len(mail), limit)
+    return mail
+
+
+def _customer_mailbox(consignment: Consignment) -> str:
     address = (consignment.receiver_email or "").strip()
     if not address:
         raise Rejected(
@@ -58,48 +109,6 @@ def recipient_of(consignment: Consignment, config: Mapping[str, Any]) -> str:
         ) from None
 
 
-def copy_of(config: Mapping[str, Any]) -> str | None:
-    """Who gets a blind copy. Raises ``Refused`` where it is not exactly one mailbox."""
-    return _setting_mailbox(config["copy_to"]) if config.get("copy_to") else None
-
-
-def message_id(consignment: Consignment, config: Mapping[str, Any]) -> str:
-    """``<key@domain of the sender>``: the same in every attempt, so that a receiver can spot a repetition."""
-    return f"<{consignment.key}@{config['sender'].partition('@')[2]}>"
-
-
-def compose(consignment: Consignment, config: Mapping[str, Any]) -> bytes:
-    """The whole mail as it goes on the wire, CRLF line ends.
-
-    Raises ``Refused`` or ``Rejected`` where an address, header or attachment cannot be written.
-    """
-    recipient, identifier = recipient_of(consignment, config), message_id(consignment, config)
-    message = EmailMessage(policy=_POLICY)
-    try:
-        message["From"] = Address(
-            display_name=config.get("sender_name") or _one_line(consignment.sender_name), addr_spec=sender_of(config)
-        )
-        message["To"] = recipient
-        message["Subject"] = _filled(config.get("subject") or DEFAULT_SUBJECT, consignment)
-        message["Date"] = format_datetime(datetime.now(UTC))
-        message.set_content(_filled(config.get("body") or DEFAULT_BODY, consignment))
-        for file in _attachments(consignment, config):
-            _attach(message, file)
-        # Written by hand: the library would fold it onto a second line, which some servers misread.
-        return f"Message-ID: {identifier}\r\n".encode("ascii") + message.as_bytes()
-    except ValueError as error:
-        # The library refuses line breaks in headers, which would add headers of their own.
-        raise Refused(
-            Text(
-                "Afsendernavn eller emne indeholder tegn, der ikke kan stå i en mail, f.eks. linjeskift. "
-                "Ret dem i gatewayens indstillinger.",
-                "Sender name or subject holds characters that cannot stand in a mail, such as line breaks. "
-                "Correct them in the settings of the gateway.",
-            ),
-            str(error),
-        ) from error
-
-
 def _setting_mailbox(raw: str) -> str:
     try:
         return parse_email(raw)
@@ -113,19 +122,23 @@ def _setting_mailbox(raw: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Text from an invoice without control characters: it must not add lines to a header."""
-    return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()
+    """Text from an invoice on one line and writable: it must not add lines to a header, nor stop the gateway."""
+    # split() also knows the line ends of Unicode, which the mail library refuses in headers.
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", text).split())
 
 
 def _filled(template: str, consignment: Consignment) -> str:
-    """The template with its four tokens replaced in one pass, so that no value is read as a token."""
+    """The template with its fixed tokens replaced in one pass, so that no value is read as a token."""
+    known = consignment.file_name.values
     values = {
         "{number}": consignment.document_no,
         "{type}": _TYPES.get(consignment.document_type, consignment.document_type),
         "{sender}": consignment.sender_name,
         "{receiver}": consignment.receiver_name,
+        "{date}": known.get("date", ""),
+        "{order}": known.get("order", ""),
     }
-    return re.sub(r"\{(?:number|type|sender|receiver)\}", lambda token: _one_line(values[token[0]]), template)
+    return re.sub(TOKEN_PATTERN, lambda token: _one_line(values[token[0]]), template)
 
 
 def _attachments(consignment: Consignment, config: Mapping[str, Any]) -> list[Payload]:

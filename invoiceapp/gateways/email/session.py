@@ -1,87 +1,77 @@
-"""One SMTP conversation, step by step; smtplib's ``sendmail`` hides which step failed."""
+"""One SMTP session, step by step; smtplib's ``sendmail`` hides which step failed."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 import smtplib
-import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import Deadline, Refused
+from invoiceapp.gateways.base import Refused, TransportError
+from invoiceapp.outbound.deadline import Deadline
+from invoiceapp.outbound.errors import OutboundError
+from invoiceapp.outbound.guard import Guard
+from invoiceapp.outbound.tls import CertificateUnreadable, client_context
 
-from .failures import Stage, after_final_dot, before_final_dot, refusal, text_of, while_connecting
+from .conversation import FAILURES, Conversation
+from .failures import Stage, after_final_dot, before_final_dot, refusal, text_of, too_large, while_connecting
+from .fields import DEFAULT_PORT
 
-#: Seconds that the server may take for one reply. RFC 5321 4.5.3.2 asks for minutes, which
-#: the deadline of a delivery does not have.
-STEP = 30.0
 #: For the reply after the final dot, where giving up early costs certainty.
 FINAL_STEP = 90.0
 
-#: What ``smtplib`` and the socket below it raise.
-_FAILURES = (smtplib.SMTPException, OSError)
+CA_UNREADABLE = Text(
+    "Rodcertifikatet kan ikke læses. Indsæt det igen i PEM-form, med linjerne BEGIN og END.",
+    "The root certificate cannot be read. Paste it again in PEM form, with its BEGIN and END lines.",
+)
 
 
 def tls_context(config: Mapping[str, Any]) -> ssl.SSLContext:
     """Verifies certificate and name, against the private root where one is given. Raises ``Refused``."""
     try:
-        return ssl.create_default_context(cadata=config.get("ca_certificate") or None)
-    except (ssl.SSLError, ValueError) as error:
-        raise Refused(
-            Text(
-                "Rodcertifikatet i gatewayens indstillinger kan ikke læses. Indsæt det igen i PEM-form, "
-                "med linjerne BEGIN og END.",
-                "The root certificate in the settings of the gateway cannot be read. Paste it again in PEM form, "
-                "with its BEGIN and END lines.",
-            ),
-            str(error),
-        ) from error
+        return client_context(ca=config.get("ca_certificate"))
+    except CertificateUnreadable as error:
+        raise Refused(CA_UNREADABLE, str(error)) from error
 
 
-def look_up(config: Mapping[str, Any], deadline: Deadline) -> None:
-    """Whether the server's name leads to an address. Raises ``Unavailable``."""
-    try:
-        deadline.step()
-        socket.getaddrinfo(config["host"], config.get("port") or 587, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise while_connecting(error) from error
-
-
-def reach(config: Mapping[str, Any], deadline: Deadline) -> None:
-    """Whether something listens there. Raises ``Unavailable``."""
-    try:
-        socket.create_connection((config["host"], config.get("port") or 587), timeout=deadline.step()).close()
-    except (OSError, UnicodeError) as error:
-        raise while_connecting(error) from error
-
-
-def connect(config: Mapping[str, Any], deadline: Deadline) -> smtplib.SMTP:
+def connect(config: Mapping[str, Any], guard: Guard, deadline: Deadline) -> Conversation:
     """Greeted and encrypted as the settings say. Raises ``Refused`` or ``Unavailable``."""
-    host, port, security = config["host"], config.get("port") or 587, config.get("security") or "starttls"
+    host, port, security = config["host"], config.get("port") or DEFAULT_PORT, config.get("security") or "starttls"
     context = tls_context(config)
     smtp = None
     try:
-        if security == "tls":
-            return smtplib.SMTP_SSL(host, port, timeout=deadline.step(), context=context)
-        smtp = smtplib.SMTP(host, port, timeout=deadline.step())
+        smtp = Conversation(guard, host, port, deadline, context if security == "tls" else None)
         if security == "starttls":
-            smtp.starttls(context=context)
-    except (*_FAILURES, UnicodeError) as error:
-        if smtp is not None:
-            smtp.close()
+            smtp.encrypt(context)
+        elif security == "none" and not _is_loopback(smtp):
+            raise _unencrypted()
+        smtp.ehlo_or_helo_if_needed()
+    except TransportError:
+        _close(smtp)
+        raise
+    except (*FAILURES, OutboundError, ValueError) as error:
+        _close(smtp)
         raise while_connecting(error) from error
-    if security == "none" and not _is_loopback(smtp):
-        smtp.close()
-        raise Refused(
-            Text(
-                "Uden kryptering kan der kun sendes til en mailserver på denne maskine. Vælg STARTTLS eller TLS.",
-                "Without encryption only a mail server on this machine can be used. Choose STARTTLS or TLS.",
-            )
-        )
     return smtp
+
+
+def _close(smtp: Conversation | None) -> None:
+    if smtp is not None:
+        smtp.close()
+
+
+def _unencrypted() -> Refused:
+    return Refused(
+        Text(
+            "Uden kryptering kan der kun sendes til en mailserver på denne maskine. Vælg STARTTLS eller TLS.",
+            "Without encryption only a mail server on this machine can be used. Choose STARTTLS or TLS.",
+        )
+    )
 
 
 def _is_loopback(smtp: smtplib.SMTP) -> bool:
@@ -90,50 +80,53 @@ def _is_loopback(smtp: smtplib.SMTP) -> bool:
     return ipaddress.ip_address(smtp.sock.getpeername()[0]).is_loopback
 
 
-def log_in(smtp: smtplib.SMTP, config: Mapping[str, Any], deadline: Deadline) -> None:
-    """With the user name, where there is one. Raises ``Refused`` or ``Unavailable``."""
-    try:
-        _limit(smtp, deadline.step())
-        smtp.ehlo_or_helo_if_needed()
-        if config.get("username"):
-            smtp.login(config["username"], config.get("password") or "")
-    except (*_FAILURES, UnicodeError) as error:
-        raise while_connecting(error) from error
+def certificate_ends(smtp: smtplib.SMTP) -> datetime | None:
+    """The last moment of the server's certificate; None without encryption."""
+    shown = smtp.sock.getpeercert() if isinstance(smtp.sock, ssl.SSLSocket) else None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC) if shown else None
 
 
-def is_alive(smtp: smtplib.SMTP, deadline: Deadline) -> bool:
-    """Whether a connection of an earlier send still answers."""
+def is_alive(smtp: Conversation, deadline: Deadline) -> bool:
+    """Whether a connection of an earlier mail still answers; what was begun with it is forgotten by both sides."""
+    smtp.deadline = deadline
     try:
-        _limit(smtp, deadline.step())
-        return smtp.noop()[0] == 250
-    except _FAILURES:
+        return smtp.rset()[0] == 250
+    except FAILURES:
         return False
 
 
-def deliver(
-    smtp: smtplib.SMTP, sender: str, recipients: tuple[str, str | None], mail: bytes, deadline: Deadline
-) -> str:
+def offer_sender(smtp: Conversation, sender: str) -> None:
+    """Ask whether we may send from there, and take it back. Raises a ``TransportError``."""
+    _ask(Stage.SENDER, lambda: smtp.mail(sender))
+    try:
+        smtp.rset()
+    except FAILURES as error:
+        raise before_final_dot(error) from error
+
+
+def deliver(smtp: Conversation, sender: str, recipients: Collection[str], copy: str | None, mail: bytes) -> str:
     """Hand over one mail; the server's final reply line.
 
-    ``recipients``: who must get it, and who also gets a copy if the server agrees.
+    ``recipients`` must all be taken, else nobody gets it; ``copy`` gets it too if the server agrees.
     Raises any of the four errors of the contract.
     """
+    _require_room(smtp, len(mail))
     size = (f"size={len(mail)}",) if smtp.has_extn("size") else ()
-    _ask(Stage.SENDER, smtp, lambda: smtp.mail(sender, size), deadline)
-    _ask(Stage.RECIPIENT, smtp, lambda: smtp.rcpt(recipients[0]), deadline)
-    _offer_copy(smtp, recipients[1], deadline)
-    _ask(Stage.MESSAGE, smtp, lambda: smtp.docmd("DATA"), deadline)
+    _ask(Stage.SENDER, lambda: smtp.mail(sender, size))
+    for recipient in recipients:
+        _ask(Stage.RECIPIENT, partial(smtp.rcpt, recipient), recipient)
+    if copy is not None:
+        _offer_copy(smtp, copy)
+    _ask(Stage.MESSAGE, lambda: smtp.docmd("DATA"))
     try:
-        _limit(smtp, deadline.step())
         smtp.send(_stuffed(mail))
-        _limit(smtp, deadline.step(FINAL_STEP))
         # Where these bytes are not taken by the network, the server cannot have seen them.
         smtp.send(b".\r\n")
-    except _FAILURES as error:
+    except FAILURES as error:
         raise before_final_dot(error) from error
     try:
-        code, reply = smtp.getreply()
-    except _FAILURES as error:
+        code, reply = smtp.reply(FINAL_STEP)
+    except FAILURES as error:
         raise after_final_dot(error) from error
     answer = f"{code} {text_of(reply)}"
     if 400 <= code <= 599:
@@ -143,32 +136,30 @@ def deliver(
     return answer
 
 
-def _ask(stage: Stage, smtp: smtplib.SMTP, command: Callable[[], tuple[int, bytes]], deadline: Deadline) -> None:
+def _require_room(smtp: smtplib.SMTP, size: int) -> None:
+    """RFC 1870 4: what the server says that it takes; 0 or nothing is no limit."""
+    offered = smtp.esmtp_features.get("size", "")
+    limit = int(offered) if re.fullmatch(r"[0-9]{1,20}", offered) else 0
+    if limit and size > limit:
+        raise too_large(size, limit)
+
+
+def _ask(stage: Stage, command: Callable[[], tuple[int, bytes]], address: str = "") -> None:
     try:
-        _limit(smtp, deadline.step())
         code, reply = command()
-    except _FAILURES as error:
+    except FAILURES as error:
         raise before_final_dot(error) from error
     # 354 invites the message; everything else is agreed to with 2xx.
     if code // 100 != (3 if stage is Stage.MESSAGE else 2):
-        raise refusal(stage, code, text_of(reply))
+        raise refusal(stage, code, text_of(reply), address)
 
 
-def _offer_copy(smtp: smtplib.SMTP, address: str | None, deadline: Deadline) -> None:
+def _offer_copy(smtp: smtplib.SMTP, address: str) -> None:
     """A copy that the server refuses must not keep the invoice from its receiver."""
-    if address is None:
-        return
     try:
-        _limit(smtp, deadline.step())
         smtp.rcpt(address)
-    except _FAILURES as error:
+    except FAILURES as error:
         raise before_final_dot(error) from error
-
-
-def _limit(smtp: smtplib.SMTP, seconds: float) -> None:
-    if smtp.sock is None:
-        raise smtplib.SMTPServerDisconnected("the connection is closed")
-    smtp.sock.settimeout(seconds)
 
 
 def _stuffed(mail: bytes) -> bytes:

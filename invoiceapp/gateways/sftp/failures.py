@@ -1,8 +1,8 @@
 """What each failure of an SFTP conversation means: one of the four errors of the contract.
 
-Three moments, three functions. Before the rename is asked for, nothing was
-delivered, whatever broke: a ``.part`` file is not a delivery. After it was
-asked for, a missing answer proves nothing.
+Before the rename is asked for, nothing was delivered, whatever broke: a
+``.part`` file is not a delivery. After it was asked for, a missing answer
+proves nothing.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ from __future__ import annotations
 import paramiko
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import Refused, Rejected, TransportError, Unavailable, Unknown
+from invoiceapp.gateways.base import Refused, TransportError, Unavailable, Unknown
+from invoiceapp.gateways.failures import transport_error
+from invoiceapp.outbound.errors import OutboundError, Reason
 
-_UNREACHABLE = Text(
-    "Modtagerens server svarer ikke. Intet er sendt; vi prøver igen af os selv. "
-    "Bliver det ved, så kontrollér servernavn og port, eller spørg modtageren.",
-    "The receiver's server does not answer. Nothing was sent; we try again by ourselves. "
-    "If it goes on, check server name and port, or ask the receiver.",
-)
+PARTNER = Text("Modtagerens server", "The receiver's server")
 
 
 def while_connecting(error: Exception) -> TransportError:
     """Name look-up, TCP, key exchange."""
+    if isinstance(error, OutboundError):
+        return transport_error(error, PARTNER)
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
         # No silent downgrade to what paramiko or we have switched off.
         return Refused(
@@ -33,7 +32,7 @@ def while_connecting(error: Exception) -> TransportError:
             ),
             _detail(error),
         )
-    return Unavailable(_UNREACHABLE, _detail(error))
+    return transport_error(OutboundError(Reason.UNREACHABLE, _detail(error)), PARTNER)
 
 
 def while_logging_in(error: Exception, *, connected: bool) -> TransportError:
@@ -53,7 +52,7 @@ def while_logging_in(error: Exception, *, connected: bool) -> TransportError:
 
 
 def while_writing(error: Exception, folder: str) -> TransportError:
-    """Looking at the folder and writing the temporary file."""
+    """Everything that is not the document's rename: looking at the folder, writing the temporary files."""
     if isinstance(error, FileNotFoundError):
         return Refused(
             Text(
@@ -88,6 +87,32 @@ def while_renaming(error: Exception) -> TransportError:
     )
 
 
+def while_marking(error: Exception, marker: str) -> TransportError:
+    """The document has its final name; whether the ``.done`` file lies beside it is not known, or it does not."""
+    return Unknown(
+        Text(
+            f"Filen er leveret, men det er ikke sikkert, at »{marker}« ligger ved siden af. Uden den læser modtageren måske "
+            "ikke filen. Spørg modtageren, før du sender igen.",
+            f"The file was delivered, but it is not certain that “{marker}” lies beside it. Without it the receiver may not "
+            "read the file. Ask the receiver before you send again.",
+        ),
+        _detail(error),
+    )
+
+
+def vanished(path: str) -> Unknown:
+    """A temporary file that was written whole is gone: somebody took it under that name."""
+    return Unknown(
+        Text(
+            f"Filen blev lagt på serveren som »{path}«, men forsvandt, før den fik sit endelige navn. Modtageren kan have "
+            "hentet den. Spørg modtageren, før du sender igen.",
+            f"The file was put on the server as “{path}” but disappeared before it got its final name. The receiver may have "
+            "taken it. Ask the receiver before you send again.",
+        ),
+        f"{path} is gone",
+    )
+
+
 def not_permitted(folder: str, detail: str) -> Refused:
     """The server answers that we may not write there."""
     return Refused(
@@ -96,19 +121,6 @@ def not_permitted(folder: str, detail: str) -> Refused:
             f"The user may not write to the folder “{folder}”. Ask the receiver for access, or choose another folder.",
         ),
         detail,
-    )
-
-
-def name_taken(path: str) -> Rejected:
-    """Another file has the document's name, and the settings say not to replace it."""
-    return Rejected(
-        Text(
-            f"På serveren ligger allerede en anden fil med navnet »{path}«. Den er ikke rørt. "
-            "Bed modtageren om at flytte den, eller ret filnavnet i gatewayens indstillinger, og send igen.",
-            f"Another file named “{path}” already lies on the server. It was not touched. "
-            "Ask the receiver to move it, or change the file name in the settings of the gateway, and send again.",
-        ),
-        f"{path} exists with other content",
     )
 
 

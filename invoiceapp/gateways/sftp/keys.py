@@ -97,10 +97,11 @@ class HostKeyPin:
         if key.fingerprint != self.fingerprint:
             raise Refused(
                 Text(
-                    f"Serveren viser en anden nøgle end den bekræftede: »{found}«. Intet er sendt. Det kan være en "
-                    "forkert server. Spørg modtageren, om nøglen er skiftet, før du retter fingeraftrykket.",
-                    f"The server shows another key than the confirmed one: “{found}”. Nothing was sent. It may be the "
-                    "wrong server. Ask the receiver whether the key was changed before you correct the fingerprint.",
+                    f"Serverens nøgle har ændret sig: den viser nu »{found}« i stedet for den bekræftede. Intet er sendt. "
+                    "Det kan være en forkert server. Spørg modtageren, om nøglen er skiftet, før du retter fingeraftrykket.",
+                    f"The server's key has changed: it now shows “{found}” instead of the confirmed one. Nothing was sent. "
+                    "It may be the wrong server. Ask the receiver whether the key was changed before you correct the "
+                    "fingerprint.",
                 ),
                 f"host key changed: pinned {self.fingerprint}, found {found}",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import paramiko
@@ -12,26 +13,18 @@ import paramiko
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Deadline, Refused
 
-from .failures import while_connecting, while_logging_in
+from .failures import vanished, while_connecting, while_logging_in
 from .keys import HostKeyPin, load_private_key
 
-#: Seconds that the server may take for one answer.
-STEP = 20.0
 CHUNK = 32_768
+#: Files that a folder is believed to hold.
+MOST_FILES = 20_000
 
 #: In paramiko's default lists, but no longer good enough.
 _WEAK = {
     "ciphers": ["aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"],
     "macs": ["hmac-md5", "hmac-md5-96"],
 }
-
-
-def reach(config: Mapping[str, Any], deadline: Deadline) -> socket.socket:
-    """A TCP connection to the server. Raises ``Unavailable``."""
-    try:
-        return socket.create_connection((config["host"], config.get("port") or 22), timeout=deadline.step())
-    except (OSError, UnicodeError) as error:
-        raise while_connecting(error) from error
 
 
 def greet(connection: socket.socket, pin: HostKeyPin, deadline: Deadline) -> paramiko.Transport:
@@ -101,16 +94,11 @@ class Session:
         self._channel.settimeout(deadline.step())
         self._channel.invoke_subsystem("sftp")
         self._sftp = paramiko.SFTPClient(self._channel)
-
-    @property
-    def host_key(self) -> str:
-        """SHA-256 fingerprint of the server's key."""
-        return self._ssh.get_remote_server_key().fingerprint
-
-    @property
-    def banner(self) -> str:
-        """How the server named itself."""
-        return self._ssh.remote_version
+        # Read now: a connection that ends after the rename must not keep a delivery from its receipt.
+        self.host_key: str = ssh.get_remote_server_key().fingerprint
+        """SHA-256 fingerprint of the server's key"""
+        self.banner: str = ssh.remote_version
+        """How the server named itself"""
 
     @property
     def is_open(self) -> bool:
@@ -140,18 +128,19 @@ class Session:
         """Whether ``path`` is a folder. Raises ``FileNotFoundError`` where nothing is there."""
         return stat.S_ISDIR(self._within(deadline).stat(path).st_mode or 0)
 
-    def holds(self, path: str, content: bytes, deadline: Deadline) -> bool:
-        """Whether the file on the server is ``content``. Where it may not be read, its size decides."""
+    def holds(self, path: str, content: bytes, deadline: Deadline) -> bool | None:
+        """Whether the file on the server is ``content``; None where it has that size and cannot be read."""
         if self.size(path, deadline) != len(content):
             return False
         try:
             with self._within(deadline).open(path, "rb") as file:
                 return file.read(len(content) + 1) == content
-        except PermissionError:
-            return True
+        except (PermissionError, FileNotFoundError):
+            # A folder that may be written only, or one whose files are taken away.
+            return None
 
     def write(self, path: str, content: bytes, deadline: Deadline) -> None:
-        """Write the whole file and confirm its size; raises ``OSError`` where it differs.
+        """Write the whole file and confirm its size; raises ``OSError`` where it differs, ``Unknown`` where it is gone.
 
         Each chunk waits for its answer: paramiko's pipelined mode drops the answers
         of single writes, a full disk among them, and can block without a limit.
@@ -163,8 +152,16 @@ class Session:
         self._within(deadline)
         file.close()
         found = self.size(path, deadline)
+        if found is None:
+            raise vanished(path)
         if found != len(content):
             raise OSError(f"wrote {len(content)} bytes, the server has {found}")
+
+    def touch(self, path: str, deadline: Deadline) -> None:
+        """Make an empty file. It is not looked at again, as the receiver may take it at once."""
+        file = self._within(deadline).open(path, "wb")
+        self._within(deadline)
+        file.close()
 
     def rename_over(self, old: str, new: str, deadline: Deadline) -> None:
         """Rename, replacing ``new`` (``posix-rename@openssh.com``; not every server has it)."""
@@ -175,8 +172,37 @@ class Session:
         self._within(deadline).rename(old, new)
 
     def remove(self, path: str, deadline: Deadline) -> None:
-        """Delete a file."""
-        self._within(deadline).remove(path)
+        """Delete a file; it may be gone already."""
+        with suppress(FileNotFoundError):
+            self._within(deadline).remove(path)
+
+    def list_files(self, folder: str, deadline: Deadline) -> list[tuple[str, int]]:
+        """Name and bytes of the files in a folder. Raises ``OSError`` where there are too many to be true."""
+        found: list[tuple[str, int]] = []
+        # One request at a time: answers that nobody reads any more would mix with those that follow.
+        for entry in self._within(deadline).listdir_iter(folder, read_aheads=1):
+            self._within(deadline)
+            if len(found) >= MOST_FILES:
+                raise OSError(f"more than {MOST_FILES} files")
+            if stat.S_ISREG(entry.st_mode or stat.S_IFREG):
+                found.append((entry.filename, entry.st_size or 0))
+        return found
+
+    def read(self, path: str, most: int, deadline: Deadline) -> bytes:
+        """The first ``most`` bytes of a file."""
+        content = bytearray()
+        with self._within(deadline).open(path, "rb") as file:
+            while len(content) < most and (chunk := file.read(min(CHUNK, most - len(content)))):
+                content += chunk
+                self._within(deadline)
+        return bytes(content)
+
+    def make_folder(self, path: str, deadline: Deadline) -> None:
+        """Make a folder where there is none."""
+        try:
+            self._within(deadline).stat(path)
+        except FileNotFoundError:
+            self._within(deadline).mkdir(path)
 
     def close(self) -> None:
         """End the connection without waiting for the server."""

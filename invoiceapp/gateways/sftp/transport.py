@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
 from invoiceapp.domain.delivery import Replay
 from invoiceapp.domain.findings import Finding, Text, Turn, warning
-from invoiceapp.gateways.base import CheckStep, Consignment, Deadline, Receipt, Transport, TransportError
+from invoiceapp.gateways.base import STRICT, CheckStep, Consignment, Deadline, Receipt, Transport, TransportError
+from invoiceapp.gateways.file_drop import RemoteFile, candidates, lacks, name_findings, name_taken, remote_files
+from invoiceapp.outbound.errors import OutboundError
+from invoiceapp.outbound.guard import Guard
 
 from .check import ConnectionTest
-from .failures import name_taken, not_permitted, rename_refused, while_renaming, while_writing
-from .fields import DEFAULT_FILENAME, FIELDS
+from .failures import (
+    not_permitted,
+    rename_refused,
+    vanished,
+    while_connecting,
+    while_marking,
+    while_renaming,
+    while_writing,
+)
+from .fields import FIELDS
 from .keys import HostKeyPin
-from .naming import RemoteFile, remote_files
-from .session import STEP, Session, greet, log_in, open_session, reach
+from .mailbox import SftpMailbox
+from .session import Session, greet, log_in, open_session
+
+#: Seconds that the server may take for one answer.
+STEP = 20.0
 
 Rename = Callable[[str, str, Deadline], None]
 _NO_SECRET = Text("Udfyld adgangskode, privat nøgle eller begge dele.", "Fill in password, private key or both.")
 
 
-class SftpTransport(Transport):
+class SftpTransport(SftpMailbox, Transport):
     """Puts files on an SFTP server. One connection serves all sends of an instance."""
 
     kind = "sftp"
@@ -31,9 +46,10 @@ class SftpTransport(Transport):
         "Puts the file in a folder on the receiver's SFTP server.",
     )
     fields = FIELDS
+    PORTS = frozenset({22})
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        super().__init__(config)
+    def __init__(self, config: Mapping[str, Any], guard: Guard = STRICT) -> None:
+        super().__init__(config, guard)
         self._session: Session | None = None
         self._folder = str(config.get("folder") or ".")
         self._replaces = config.get("existing") == "replace"
@@ -45,40 +61,25 @@ class SftpTransport(Transport):
         return Replay.UNSAFE if self._consumes else Replay.SAFE
 
     def wire_ids(self, consignment: Consignment) -> dict[str, str]:
-        """``filename``: the document's name on the server, without folder."""
+        """``filename``: the document's first choice of a name on the server, without folder."""
         return {"filename": PurePosixPath(remote_files(consignment, self.config)[0].path).name}
 
     @classmethod
     def problems(cls, config: Mapping[str, Any], secrets: Collection[str]) -> dict[str, Text]:
         """Neither password nor key: no server lets anybody in like that."""
-        either = ("password", "private_key")
-        return {} if {*either} & {*secrets} else dict.fromkeys(either, _NO_SECRET)
+        return lacks(("password", "private_key"), secrets, _NO_SECRET)
 
     @classmethod
     def findings(cls, config: Mapping[str, Any]) -> list[Finding]:
         """An unconfirmed host key; names that two documents could share."""
-        found = []
-        if not config.get("host_key"):
-            found.append(
-                warning(
-                    "IA-SFTP-HOST-KEY",
-                    "Serverens fingeraftryk er ikke bekræftet. Der sendes ikke, før det er.",
-                    "The server's fingerprint is not confirmed. Nothing is sent until it is.",
-                    turn=Turn.HERE,
-                    fix="gateway.host_key",
-                )
-            )
-        if "{key8}" not in (config.get("filename") or DEFAULT_FILENAME):
-            found.append(
-                warning(
-                    "IA-SFTP-FILENAME",
-                    "Uden {key8} kan to fakturaer få samme filnavn, f.eks. fra to regnskaber med samme nummerserie.",
-                    "Without {key8} two invoices can get the same file name, e.g. from two books with equal numbers.",
-                    turn=Turn.HERE,
-                    fix="gateway.filename",
-                )
-            )
-        return found
+        unconfirmed = warning(
+            "IA-SFTP-HOST-KEY",
+            "Serverens fingeraftryk er ikke bekræftet. Der sendes ikke, før det er.",
+            "The server's fingerprint is not confirmed. Nothing is sent until it is.",
+            turn=Turn.HERE,
+            fix="gateway.host_key",
+        )
+        return [*([] if config.get("host_key") else [unconfirmed]), *name_findings(config)]
 
     def close(self) -> None:
         """Give the connection back."""
@@ -87,24 +88,43 @@ class SftpTransport(Transport):
             self._session = None
 
     def check(self) -> list[CheckStep]:
-        """Server, host key, login, folder. Writes nothing."""
-        return ConnectionTest(self.config, Deadline(self.DEADLINE, STEP)).run()
+        """Name, port, host key, login, folder, and a test file that is written and deleted."""
+        test = ConnectionTest(self.config, self.guard, Deadline(self.DEADLINE, STEP), self.PORTS)
+        steps = test.run()
+        if test.host_key and all(step.ok for step in steps):
+            self.seen["host_key"] = test.host_key
+        return steps
 
     def send(self, consignment: Consignment) -> Receipt:
         """Upload, confirm the size, rename. ``reference`` is the remote path."""
         deadline = Deadline(self.DEADLINE, STEP)
         try:
-            return self._deliver(remote_files(consignment, self.config), deadline)
+            session = self._opened(deadline)
+            try:
+                receipt = self._deliver(session, remote_files(consignment, self.config), deadline)
+            except TransportError:
+                raise
+            except Exception as error:
+                # Of any class, see session.greet(). What can have delivered something tells so itself.
+                raise while_writing(error, self._folder) from error
         except TransportError:
             # What failed once is not used again.
             self.close()
             raise
+        self.seen["host_key"] = session.host_key
+        return receipt
 
     def _opened(self, deadline: Deadline) -> Session:
         """The session of this instance; a new one where there is none or it broke."""
         if self._session is None or not self._session.is_open:
             self.close()
-            ssh = greet(reach(self.config, deadline), HostKeyPin.parse(self.config.get("host_key")), deadline)
+            try:
+                connection = self.guard.connect(
+                    str(self.config["host"]), int(self.config.get("port") or 22), deadline, self.PORTS
+                )
+            except OutboundError as error:
+                raise while_connecting(error) from error
+            ssh = greet(connection, HostKeyPin.parse(self.config.get("host_key")), deadline)
             try:
                 log_in(ssh, self.config)
                 self._session = open_session(ssh, deadline)
@@ -113,78 +133,121 @@ class SftpTransport(Transport):
                 raise
         return self._session
 
-    def _deliver(self, files: list[RemoteFile], deadline: Deadline) -> Receipt:
-        session = self._opened(deadline)
+    def _deliver(self, session: Session, files: list[RemoteFile], deadline: Deadline) -> Receipt:
+        """Raises ``TransportError``, or what paramiko raises while nothing can have been delivered."""
         document, *companions = files
-        try:
-            if not self._consumes and self._is_there(session, document, deadline):
-                return _receipt(session, document, already_there=True)
+        first, found = 1, None
+        if not self._consumes:
+            first, found = self._look(session, document, deadline)
+        if found is None:
             for file in files:
                 session.write(file.part, file.payload.content, deadline)
             for companion in companions:
-                self._publish(session, companion, deadline)
-            deadline.step()
-        except TransportError:
-            raise
-        except Exception as error:
-            # Of any class, see session.greet(). The document has no final name yet: it is not delivered.
-            raise while_writing(error, self._folder) from error
-        try:
-            self._publish(session, document, deadline)
-        except TransportError:
-            raise
-        except Exception as error:
-            raise while_renaming(error) from error
-        return _receipt(session, document, already_there=False)
+                self._publish(session, companion, first, deadline, lambda error: while_writing(error, self._folder))
+            lies_at = self._publish(session, document, first, deadline, while_renaming)
+        else:
+            lies_at = found
+        evidence = {
+            "path": lies_at.path,
+            "size": len(document.payload.content),
+            "sha256": document.payload.sha256,
+            "host_key": session.host_key,
+            "server": session.banner,
+            "already_there": found is not None,
+        }
+        if self.config.get("done_marker"):
+            evidence["done_marker"] = self._mark(session, lies_at, deadline)
+        return Receipt(lies_at.path, evidence, proves_arrival=True)
 
-    def _is_there(self, session: Session, file: RemoteFile, deadline: Deadline) -> bool:
-        """Whether an earlier attempt delivered it. Raises ``Rejected`` where another file has its name."""
+    def _look(self, session: Session, document: RemoteFile, deadline: Deadline) -> tuple[int, RemoteFile | None]:
+        """The number of the first name that may be used, and where an earlier attempt put the document.
+
+        All names are looked at: those before the document's may have been freed since.
+        Raises ``Rejected`` where other files have them all.
+        """
+        usable = None
+        for number, file in enumerate(candidates(document, self.config), 1):
+            is_free = session.size(file.path, deadline) is None
+            if not is_free and _is_ours(session, file, deadline):
+                return number, file
+            if usable is None and (is_free or self._replaces):
+                usable = number
+        if usable is None:
+            raise name_taken(document.path)
+        return usable, None
+
+    def _publish(
+        self, session: Session, file: RemoteFile, first: int, deadline: Deadline,
+        lost: Callable[[Exception], TransportError],
+    ) -> RemoteFile:  # fmt: skip
+        """Rename the part file to the first of its names, from the number ``first`` on, that no other file has.
+
+        ``lost`` makes the error of a rename without an answer.
+        """
+        for number, name in enumerate(candidates(file, self.config), 1):
+            if number >= first and self._takes_name(session, name, deadline, lost):
+                return name
+        raise name_taken(file.path)
+
+    def _takes_name(
+        self, session: Session, file: RemoteFile, deadline: Deadline, lost: Callable[[Exception], TransportError]
+    ) -> bool:
+        """Whether the file lies under its name now; False where another file does."""
+
+        def renamed(rename: Rename) -> bool:
+            return self._renamed(rename, session, file, deadline, lost)
+
+        if self._replaces and renamed(session.rename_over):
+            return True
+        # Also for servers that lack posix-rename; it never overwrites.
+        if renamed(session.rename):
+            return True
         if session.size(file.path, deadline) is None:
-            return False
-        if session.holds(file.path, file.payload.content, deadline):
+            raise self._unnamed(session, file, deadline)
+        if _is_ours(session, file, deadline):
+            # It is there, whatever becomes of the part file.
+            with suppress(Exception):
+                session.remove(file.part, deadline)
             return True
         if not self._replaces:
-            raise name_taken(file.path)
-        return False
-
-    def _publish(self, session: Session, file: RemoteFile, deadline: Deadline) -> None:
-        """Rename the part file. Raises a ``TransportError`` where the server says no, else paramiko's error."""
-        if self._replaces and self._renamed(session.rename_over, session, file, deadline):
-            return
-        # Also for servers that lack posix-rename; it never overwrites.
-        if self._renamed(session.rename, session, file, deadline):
-            return
-        if session.size(file.path, deadline) is None:
-            raise rename_refused(file.path)
-        if session.holds(file.path, file.payload.content, deadline):
-            session.remove(file.part, deadline)
-            return
-        if not self._replaces:
-            raise name_taken(file.path)
+            return False
         session.remove(file.path, deadline)
-        if not self._renamed(session.rename, session, file, deadline):
-            raise rename_refused(file.path)
+        if not renamed(session.rename):
+            raise self._unnamed(session, file, deadline)
+        return True
 
-    def _renamed(self, rename: Rename, session: Session, file: RemoteFile, deadline: Deadline) -> bool:
-        """Whether the server renamed it; False is its definite no. Raises where no answer came."""
+    def _unnamed(self, session: Session, file: RemoteFile, deadline: Deadline) -> TransportError:
+        """Why a name that is free was refused."""
+        return rename_refused(file.path) if session.size(file.part, deadline) is not None else vanished(file.part)
+
+    def _renamed(
+        self, rename: Rename, session: Session, file: RemoteFile, deadline: Deadline,
+        lost: Callable[[Exception], TransportError],
+    ) -> bool:  # fmt: skip
+        """Whether the server renamed it; False is its definite no."""
+        deadline.step()
         try:
             rename(file.part, file.path, deadline)
-        except OSError as error:
+        except Exception as error:
             if not session.answered(error):
-                raise
+                raise lost(error) from error
             if isinstance(error, PermissionError):
                 raise not_permitted(self._folder, str(error)) from error
             return False
         return True
 
+    def _mark(self, session: Session, file: RemoteFile, deadline: Deadline) -> str:
+        """Put the empty ``.done`` file beside the document, unless it lies there; its path."""
+        marker = f"{file.path}.done"
+        try:
+            if self._consumes or session.size(marker, deadline) is None:
+                session.touch(marker, deadline)
+        except Exception as error:
+            raise while_marking(error, marker) from error
+        return marker
 
-def _receipt(session: Session, file: RemoteFile, *, already_there: bool) -> Receipt:
-    evidence = {
-        "path": file.path,
-        "size": len(file.payload.content),
-        "sha256": file.payload.sha256,
-        "host_key": session.host_key,
-        "server": session.banner,
-        "already_there": already_there,
-    }
-    return Receipt(file.path, evidence, proves_arrival=True)
+
+def _is_ours(session: Session, file: RemoteFile, deadline: Deadline) -> bool:
+    """Whether the file on the server has the content; where it cannot be read, size and a name with the key decide."""
+    held = session.holds(file.path, file.payload.content, deadline)
+    return file.has_key if held is None else held

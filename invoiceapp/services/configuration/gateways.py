@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select, update
-from sqlalchemy.exc import IntegrityError
 
 from invoiceapp.current import config
 from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.domain.fields import Field, FieldInvalid, parse, parse_all
+from invoiceapp.domain.fields import parse_all
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.gateways.base import CheckStep, Transport, registry
-from invoiceapp.models import Adaptor, Delivery, Document, Environment, ExportRule, Gateway, db, new_id, utcnow
+from invoiceapp.models import Adaptor, Delivery, Document, Environment, Gateway, db, new_id, utcnow
 from invoiceapp.outbound.guard import Guard
 from invoiceapp.services import bell, secrets
-from invoiceapp.services.database import transaction
-from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError, text_dict
+from invoiceapp.services.database import changed, transaction
+from invoiceapp.services.errors import InvalidInput, ServiceError, text_dict
+from invoiceapp.services.export import events
 from invoiceapp.services.help import help_text
 
-from . import adaptors, environments, rules, versions
+from . import adaptors, environments, expiries, rules, versions
+from .seen import note_seen
 
-#: The declared field of transports that pin their server's key.
-HOST_KEY = "host_key"
-_UNFINISHED = (
-    DeliveryState.BLOCKED, DeliveryState.PENDING, DeliveryState.LEASED, DeliveryState.SENDING, DeliveryState.OUTCOME_UNKNOWN,
-)  # fmt: skip
+_LONGEST_REASON = 500
 _BY_A_PERSON = Text(
     "Den er sat på pause af en person. Det, der skal sendes, venter, til den startes igen.",
     "A person paused it. What is to be sent waits until it is started again.",
@@ -56,7 +52,16 @@ def open_transport(gateway: Gateway) -> Transport:
                 "server.",
             )
         )
-    return transport_class(gateway)(unsealed(gateway), guard())
+    transport = transport_class(gateway)
+    values = unsealed(gateway)
+    if transport.inbound_field and not values.get(transport.inbound_field):
+        values[transport.inbound_field] = inbound_url(gateway)
+    return transport(values, guard())
+
+
+def inbound_url(gateway: Gateway) -> str:
+    """Where partners send later receipts to."""
+    return f"{config().base_url}/inbound/{gateway.id}"
 
 
 def guard() -> Guard:
@@ -144,8 +149,12 @@ def keep(
         before = _stored(gateway)
         gateway.name, gateway.environment = name.strip()[:200], wanted.environment
         gateway.config, gateway.secrets = wanted.config, wanted.secrets
-        if shown is not None and _differs(before, gateway, wanted.has_new_secret):
-            versions.require(shown, before)
+        if _differs(before, gateway, wanted.has_new_secret):
+            if shown is not None:
+                versions.require(shown, before)
+            # What the partner did not answer may have been asked with the old settings.
+            gateway.retry_at = None
+        expiries.refresh(gateway)
         session.add(gateway)
         held_back = environments.hold_back(Delivery.gateway_id == gateway.id, actor) if wanted.goes_live else 0
         default_of = () if gateway_id else _made_default(gateway)
@@ -195,7 +204,7 @@ def _read(gateway: Gateway, name: str, raw: Mapping[str, str], environment: str 
     values, errors = parse_all(secrets.optional_where_kept(fields, gateway.secrets), raw)
     errors = _name_errors(gateway, name) | errors
     kept = secrets.kept_for(fields, gateway.config, values, gateway.secrets)
-    errors |= secrets.lost_by_moving(gateway.secrets, kept, values)
+    errors |= secrets.lost_by_moving(fields, gateway.secrets, kept, values)
     if not errors:
         given = {field.name for field in fields if field.secret and values.get(field.name)}
         errors = registry()[gateway.kind].problems(values, {*kept, *given})
@@ -240,72 +249,15 @@ def release(gateway_id: str) -> int:
     return sum(rules.release_all_blocked(adaptor_id) for adaptor_id in db.session.scalars(blocked).all())
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Why a gateway cannot be deleted."""
-
-    customers: list[tuple[Adaptor, int]]
-    """Adaptors whose customers get their documents by it, deactivated customers too"""
-    default_of: list[Adaptor]
-    unfinished: int
-    """Deliveries that have not ended"""
-    has_history: bool
-    """Something was sent through it, or was to be"""
-
-    @property
-    def is_used(self) -> bool:
-        """Whether it must stay."""
-        return bool(self.customers or self.default_of or self.has_history)
-
-
-def usage(gateway_id: str) -> Usage:
-    """What a gateway is used by."""
-    customers = (
-        select(ExportRule.adaptor_id, func.count())
-        .where(ExportRule.gateway_id == gateway_id)
-        .group_by(ExportRule.adaptor_id)
-        .order_by(ExportRule.adaptor_id)
-    )
-    defaults = select(Adaptor).where(Adaptor.default_gateway_id == gateway_id).order_by(Adaptor.id)
-    of_it = select(func.count()).select_from(Delivery).where(Delivery.gateway_id == gateway_id)
-    return Usage(
-        [(db.session.get_one(Adaptor, adaptor_id), count) for adaptor_id, count in db.session.execute(customers).all()],
-        list(db.session.scalars(defaults)),
-        db.session.scalar(of_it.where(Delivery.state.in_(_UNFINISHED))) or 0, bool(db.session.scalar(of_it)),
-    )  # fmt: skip
-
-
-class InUse(Conflict):
-    """The gateway is needed; ``usage`` says by what."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            Text(
-                "Gatewayen er i brug og er ikke slettet. Se herunder, hvad der bruger den.",
-                "The gateway is in use and was not deleted. See below what uses it.",
-            )
-        )
-
-
-def delete(gateway_id: str) -> None:
-    """Delete a gateway that nothing needs. Raises ``InUse``."""
-    try:
-        with transaction() as session:
-            gateway = session.get_one(Gateway, gateway_id, with_for_update=True, populate_existing=True)
-            if usage(gateway_id).is_used:
-                raise InUse
-            session.delete(gateway)
-    except IntegrityError as error:
-        # Somebody chose it between our look and our deletion.
-        raise InUse from error
-
-
 def check(gateway_id: str) -> list[CheckStep]:
     """Try the connection without sending an invoice."""
     with transaction():
         opened = open_transport(db.session.get_one(Gateway, gateway_id))
     with opened as transport:
-        return transport.check()
+        steps = transport.check()
+        seen = dict(transport.seen)
+    note_seen(gateway_id, seen)
+    return steps
 
 
 def advice(gateway: Gateway) -> list[Finding]:
@@ -318,60 +270,43 @@ def help_of(kind: str, language: str) -> str:
     return help_text(registry()[kind].__module__, language)
 
 
-def _host_key_field(gateway: Gateway) -> Field | None:
-    return next((field for field in transport_class(gateway).fields if field.name == HOST_KEY), None)
-
-
-def shown_host_key(gateway: Gateway, steps: list[CheckStep]) -> str | None:
-    """The server key that a failed check showed, where none is confirmed yet: a person may confirm it.
-
-    None where one is confirmed, so that a changed key is never one click away.
-    """
-    field = _host_key_field(gateway)
-    if field is None or not field.pattern or gateway.config.get(HOST_KEY):
-        return None
-    found = (re.search(field.pattern, step.detail.en) for step in steps if not step.ok)
-    return next((match.group() for match in found if match), None)
-
-
-def trust_host_key(gateway_id: str, host_key: str) -> None:
-    """Confirm a server's key. Raises ``InvalidInput``, and ``Conflict`` where one is confirmed already."""
-    with transaction() as session:
-        gateway = session.get_one(Gateway, gateway_id)
-        field = _host_key_field(gateway)
-        if field is None or gateway.config.get(HOST_KEY):
-            raise Conflict(
-                Text(
-                    "Fingeraftrykket er allerede bekræftet. Ret det i feltet, hvis serverens nøgle er skiftet.",
-                    "The fingerprint is confirmed already. Correct it in its field if the server's key was changed.",
-                )
-            )
-        try:
-            gateway.config = {**gateway.config, HOST_KEY: parse(field, host_key)}
-        except FieldInvalid as error:
-            raise InvalidInput({HOST_KEY: error.text}) from error
-
-
 def pause(gateway_id: str, reason: Text) -> None:
     """Stop sending through it; deliveries wait. Inside the caller's transaction."""
-    db.session.execute(
+    _pause(gateway_id, text_dict(reason), "system")
+
+
+def pause_by_person(gateway_id: str, actor: str, reason: str = "") -> None:
+    """``pause`` from the page, with the person's own words for those who wonder later."""
+    words = " ".join(reason.split())[:_LONGEST_REASON]
+    text = Text(words, words) if words else _BY_A_PERSON
+    with transaction():
+        _pause(gateway_id, text_dict(text, by=actor), actor)
+
+
+def _pause(gateway_id: str, reason: dict[str, str], actor: str) -> None:
+    result = db.session.execute(
         update(Gateway)
         .where(Gateway.id == gateway_id, Gateway.paused_at.is_(None))
-        .values(paused_at=utcnow(), paused_reason=text_dict(reason))
+        .values(paused_at=utcnow(), paused_reason=reason)
     )
+    if changed(result):
+        _tell("gateway_paused", db.session.get_one(Gateway, gateway_id), actor, **reason)
 
 
-def pause_by_person(gateway_id: str) -> None:
-    """``pause`` from the page."""
-    with transaction():
-        pause(gateway_id, _BY_A_PERSON)
+def _tell(kind: str, gateway: Gateway, actor: str, **data: str) -> None:
+    events.record(
+        kind, subscription_id=gateway.subscription_id, actor=actor, gateway=gateway.id, name=gateway.name, **data
+    )  # fmt: skip
 
 
-def resume(gateway_id: str) -> None:
-    """Send again, what waited first."""
+def resume(gateway_id: str, actor: str = "system") -> None:
+    """Send again, what waited first, and at once, although the partner did not answer before."""
     with transaction() as session:
-        gateway = session.get_one(Gateway, gateway_id)
+        gateway = session.get_one(Gateway, gateway_id, with_for_update={"key_share": True}, populate_existing=True)
+        if gateway.is_paused:
+            _tell("gateway_resumed", gateway, actor)
         gateway.paused_at = gateway.paused_reason = None
+        gateway.failures, gateway.failing_since, gateway.retry_at = 0, None, None
         session.execute(
             update(Delivery)
             # The refused tries were not the document's fault. What was never tried waits by its own setting, if it waits.

@@ -139,7 +139,7 @@ def _values(adaptor_id: str, raw: Mapping[str, str]) -> dict[str, Any]:
         old, stored = adaptor.source_config, adaptor.source_secrets
         fields = secrets.optional_where_kept(source_class(adaptor).fields, stored)
     values, errors = parse_all(fields, raw)
-    errors |= secrets.lost_by_moving(stored, secrets.kept_for(fields, old, values, stored), values)
+    errors |= secrets.lost_by_moving(fields, stored, secrets.kept_for(fields, old, values, stored), values)
     if errors:
         raise InvalidInput(errors)
     return values

@@ -10,16 +10,20 @@ from sqlalchemy import exists, or_, select, update
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Run, RunState, Stage, db, utcnow
 from invoiceapp.services import background, bell
+from invoiceapp.services.configuration import expiries
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import Conflict
-from invoiceapp.services.export import reach, recovery, runs, standing
+from invoiceapp.services.export import breaker, probing, reach, recovery, runs, standing
+from invoiceapp.services.receipts import collecting, matching
 
 log = logging.getLogger(__name__)
 
 
 def tick() -> None:
-    """Reap expired leases, stop what may not be sent, start due runs, and wake workers for every kind of due work."""
+    """Reap expired leases and receipts, stop what may not be sent, start due runs, and wake workers for every kind of due work."""
     recovery.reap()
+    recovery.expire_receipts()
+    matching.match_waiting()
     reach.block_out_of_reach()
     for adaptor_id in _claim_due_adaptors():
         try:
@@ -81,12 +85,15 @@ def _ring_for_due_work() -> None:
                     Delivery.next_at <= now,
                     Delivery.gateway_id == Gateway.id,
                     Gateway.paused_at.is_(None),
+                    breaker.may_try(),
                     Delivery.adaptor_id == Adaptor.id,
                     standing.working(),
                     standing.within_reach(),
                 )
             )
         )
+        to_probe = probing.due(1)
+        to_check = expiries.due()
     for run_id in stuck_runs:
         bell.ring("execute_run", run_id)
     for job_id in waiting_jobs:
@@ -95,3 +102,9 @@ def _ring_for_due_work() -> None:
         bell.ring("convert")
     if to_deliver:
         bell.ring("deliver")
+    if to_probe:
+        bell.ring("probe")
+    if collecting.due():
+        bell.ring("collect")
+    if to_check:
+        bell.ring("check_expiries")

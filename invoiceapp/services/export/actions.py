@@ -32,7 +32,7 @@ from invoiceapp.services.errors import Conflict, ServiceError
 from invoiceapp.sources.base import DocumentQuery, SourceDocument, SourceError
 
 from . import archive, documents, events, interchanges, standing, trials
-from .delivery import Lease, LeaseLost, move
+from .leases import Lease, LeaseLost, move
 
 S = DeliveryState
 

@@ -7,53 +7,32 @@ transaction of its own, with no transaction open while bytes travel:
 1. ``claim``: pending -> leased
 2. ``begin``: leased -> sending, with the attempt and its wire ids
 3. the transport sends
-4. ``accept`` or ``give_back``: the outcome, with its evidence
+4. ``outcomes``: what became of it, with its evidence
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import random
-import socket
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
-from typing import Any
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 
-from invoiceapp.domain.delivery import (
-    DeliveryState,
-    Mover,
-    Replay,
-    after_crash_in_sending,
-    may_move,
-    next_retry,
-)
+from invoiceapp.domain.delivery import DeliveryState, Mover
 from invoiceapp.domain.findings import Text
-from invoiceapp.domain.identifiers import Participant
-from invoiceapp.gateways.base import (
-    Consignment,
-    Payload,
-    Refused,
-    Rejected,
-    Transport,
-    TransportError,
-    Unavailable,
-    Unknown,
-)
-from invoiceapp.gateways.base import Receipt as WireReceipt
-from invoiceapp.models import Adaptor, Attempt, Customer, Delivery, Gateway, Receipt, Rendition, db, new_id, utcnow
+from invoiceapp.gateways.base import Refused, Rejected, Transport, TransportError, Unknown
+from invoiceapp.models import Adaptor, Attempt, Delivery, Gateway, db, new_id, utcnow
 from invoiceapp.services.configuration import gateways, releasing
-from invoiceapp.services.configuration.naming import receiver_email as receiver_email_of
-from invoiceapp.services.database import changed, transaction
-from invoiceapp.services.errors import ServiceError, text_dict
+from invoiceapp.services.configuration.seen import keep_renewed, note_seen
+from invoiceapp.services.database import transaction
+from invoiceapp.services.errors import ServiceError
 
-from . import archive, events, naming, standing, trials
+from . import archive, breaker, events, outcomes, slots, standing, trials
+from .consignments import consignment_of
+from .leases import Lease, LeaseLost, move, owner
 
 log = logging.getLogger(__name__)
 
@@ -74,43 +53,11 @@ _UNEXPECTED_BEFORE = Text(
 )
 
 
-class LeaseLost(Exception):
-    """The row moved on without us: nothing of ours may be written to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A claimed delivery; ``fence`` is what our updates must name."""
-
-    delivery_id: str
-    gateway_id: str
-    fence: int
-
-
-def owner() -> str:
-    """Who holds a lease, for people who read the table."""
-    return f"{socket.gethostname()}:{os.getpid()}"[:80]
-
-
-def move(lease: Lease, old: DeliveryState, new: DeliveryState, by: Mover, **values: Any) -> None:
-    """Compare-and-set inside the caller's transaction. Raises ``LeaseLost`` where the row moved on."""
-    if not may_move(old, new, by):
-        raise AssertionError(f"{by} may not move a delivery from {old} to {new}")
-    result = db.session.execute(
-        update(Delivery)
-        .where(Delivery.id == lease.delivery_id, Delivery.state == old, Delivery.fence == lease.fence)
-        .values(state=new, updated_at=utcnow(), **values)
-        .execution_options(synchronize_session=False)
-    )
-    if not changed(result):
-        raise LeaseLost
-
-
 def claim(limit: int = BATCH) -> list[Lease]:
     """Lease due deliveries, oldest first, grouped by gateway.
 
     Left alone is what belongs to an adaptor that is switched off, what a test adaptor would send to a live gateway, and
-    what a paused gateway would send.
+    what would go through a gateway that is paused or rests.
     """
     now = utcnow()
     due = (
@@ -121,6 +68,7 @@ def claim(limit: int = BATCH) -> list[Lease]:
             Delivery.state == S.PENDING,
             Delivery.next_at <= now,
             Gateway.paused_at.is_(None),
+            breaker.may_try(),
             standing.working(),
             standing.within_reach(),
         )
@@ -153,19 +101,43 @@ def _deliver_group(gateway_id: str, leases: list[Lease]) -> None:
     with transaction():
         gateway = db.session.get_one(Gateway, gateway_id, populate_existing=True)
         opened = standing.opened(gateway)
+        was_failing, stored_secrets = gateway.failures > 0, dict(gateway.secrets)
     try:
         transport = gateways.open_transport(gateway)
     except ServiceError as error:
         _pause_and_return(gateway_id, leases, error.text)
         return
-    started = time.monotonic()
-    with transport:
+    with transport, slots.taken(transport.host, transport.most_connections) as slot:
+        if slot is None:
+            _return(leases, slots.pause())
+            return
+        group = _Group(gateway_id, transport, opened, slot, was_failing)
+        group.deliver(leases)
+        note_seen(gateway_id, transport.seen)
+        keep_renewed(gateway_id, stored_secrets, transport.renewed)
+
+
+class _Group:
+    """A gateway's part of a batch, over one connection."""
+
+    def __init__(
+        self, gateway_id: str, transport: Transport, opened: standing.Opened, slot: slots.Slot, was_failing: bool
+    ) -> None:
+        self._gateway_id = gateway_id
+        self._transport = transport
+        self._opened = opened
+        self._slot = slot
+        self._was_failing = was_failing
+
+    def deliver(self, leases: list[Lease]) -> None:
+        """Send them one after another; what is left where the gateway may not go on is given back."""
+        started = time.monotonic()
         for position, lease in enumerate(leases):
-            if time.monotonic() - started > _BUDGET:
+            if time.monotonic() - started > _BUDGET or not self._slot.renew():
                 _return(leases[position:])
                 return
             try:
-                _deliver(lease, transport, opened)
+                self._deliver(lease)
             except standing.Stopped as stopped:
                 _return([lease])
                 releasing.stop_document(stopped.document_id)
@@ -175,8 +147,59 @@ def _deliver_group(gateway_id: str, leases: list[Lease]) -> None:
             except LeaseLost:
                 log.warning("delivery %s was taken over; our result is kept as evidence only", lease.delivery_id)
             except _GatewayRefused as error:
-                _pause_and_return(gateway_id, leases[position + 1 :], error.text)
+                _pause_and_return(self._gateway_id, leases[position + 1 :], error.text)
                 return
+            except _GatewayRests:
+                _return(leases[position + 1 :])
+                return
+
+    def _deliver(self, lease: Lease) -> None:
+        transport = self._transport
+        try:
+            consignment = consignment_of(lease.delivery_id)
+            wire_ids = transport.wire_ids(consignment)
+        except (archive.ArchiveUnavailable, OperationalError) as error:
+            log.warning("delivery %s waits: %s", lease.delivery_id, error)
+            _return([lease], _PAUSE)
+            return
+        except ServiceError as error:
+            outcomes.fail_before_sending(lease, error.text)
+            return
+        except Exception:
+            log.exception("delivery %s: unexpected error before sending", lease.delivery_id)
+            outcomes.fail_before_sending(lease, _UNEXPECTED_BEFORE)
+            return
+        attempt_id = begin(lease, wire_ids, self._opened)
+        try:
+            receipt = transport.send(consignment)
+        except TransportError as error:
+            self._failed(lease, attempt_id, error)
+        except Exception as error:
+            # A fault of ours in the middle of sending: the bytes may have left.
+            log.exception("delivery %s: unexpected error in the transport", lease.delivery_id)
+            unknown = Unknown(
+                Text("Uventet fejl under afsendelsen.", "Unexpected error while sending."), type(error).__name__
+            )
+            outcomes.give_back(lease, attempt_id, unknown, transport.replay)
+        else:
+            outcomes.accept(lease, attempt_id, receipt)
+            self._answered()
+
+    def _failed(self, lease: Lease, attempt_id: str, error: TransportError) -> None:
+        outcomes.give_back(lease, attempt_id, error, self._transport.replay)
+        if isinstance(error, Refused):
+            raise _GatewayRefused(error.text) from error
+        if isinstance(error, Rejected):
+            self._answered()
+        else:
+            self._was_failing = True
+            if breaker.failed(self._gateway_id, error):
+                raise _GatewayRests from error
+
+    def _answered(self) -> None:
+        if self._was_failing:
+            breaker.answered(self._gateway_id)
+            self._was_failing = False
 
 
 class _GatewayRefused(Exception):
@@ -185,6 +208,10 @@ class _GatewayRefused(Exception):
     def __init__(self, text: Text) -> None:
         super().__init__(text.en)
         self.text = text
+
+
+class _GatewayRests(Exception):
+    """The partner's machine does not answer: the rest of the batch waits until it is asked again."""
 
 
 def _pause_and_return(gateway_id: str, leases: Iterable[Lease], text: Text) -> None:
@@ -201,75 +228,6 @@ def _return(leases: Iterable[Lease], pause: timedelta = timedelta(0)) -> None:
                 move(lease, S.LEASED, S.PENDING, Mover.HOLDER, next_at=utcnow() + pause, lease_owner=None)
             except LeaseLost:
                 log.warning("delivery %s had already been returned", lease.delivery_id)
-
-
-def _deliver(lease: Lease, transport: Transport, opened: standing.Opened) -> None:
-    try:
-        consignment = _consignment(lease)
-        wire_ids = transport.wire_ids(consignment)
-    except (archive.ArchiveUnavailable, OperationalError) as error:
-        log.warning("delivery %s waits: %s", lease.delivery_id, error)
-        _return([lease], _PAUSE)
-        return
-    except ServiceError as error:
-        _fail_before_sending(lease, error.text)
-        return
-    except Exception:
-        log.exception("delivery %s: unexpected error before sending", lease.delivery_id)
-        _fail_before_sending(lease, _UNEXPECTED_BEFORE)
-        return
-    attempt_id = begin(lease, wire_ids, opened)
-    try:
-        receipt = transport.send(consignment)
-    except TransportError as error:
-        give_back(lease, attempt_id, error, transport.replay)
-        if isinstance(error, Refused):
-            raise _GatewayRefused(error.text) from error
-    except Exception as error:
-        # A fault of ours in the middle of sending: the bytes may have left.
-        log.exception("delivery %s: unexpected error in the transport", lease.delivery_id)
-        unknown = Unknown(
-            Text("Uventet fejl under afsendelsen.", "Unexpected error while sending."), type(error).__name__
-        )
-        give_back(lease, attempt_id, unknown, transport.replay)
-    else:
-        accept(lease, attempt_id, receipt)
-
-
-def _participant(text: str | None) -> Participant | None:
-    scheme, _, value = (text or "").partition(":")
-    return Participant(scheme, value) if value else None
-
-
-def _consignment(lease: Lease) -> Consignment:
-    """The validated bytes, read back by their hash. Raises ``archive.ArchiveCorrupt``."""
-    with transaction() as session:
-        delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-        document = delivery.document
-        rendition = session.get_one(Rendition, delivery.rendition_id)
-        customer = session.get(Customer, document.customer_id) if document.customer_id else None
-        sender_name = document.bundle.get("organization", {}).get("name") or ""
-        adaptor = session.get_one(Adaptor, delivery.adaptor_id)
-        receiver_email, file_name = receiver_email_of(customer, adaptor), naming.of_delivery(delivery)
-    companions: tuple[Payload, ...] = ()
-    # Where the document is a PDF itself, a second one beside it would have the same name and hide it.
-    if document.pdf_sha256 and rendition.media_type != "application/pdf":
-        pdf_name = f"{rendition.filename.rsplit('.', 1)[0]}.pdf"
-        companions = (Payload(archive.load(document.pdf_sha256), pdf_name, "application/pdf"),)
-    return Consignment(
-        key=delivery.idem_key,
-        payload=Payload(archive.load(rendition.sha256), rendition.filename, rendition.media_type),
-        companions=companions,
-        format=rendition.format,
-        document_no=document.number,
-        document_type=document.type.value,
-        sender_name=str(sender_name),
-        receiver_name=document.customer_name,
-        sender=_participant(rendition.sender),
-        receiver=_participant(rendition.receiver),
-        receiver_email=receiver_email,
-        file_name=file_name,
-    )
 
 
 def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened) -> str:
@@ -297,97 +255,3 @@ def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened) -> st
 
 def _attempts(delivery_id: str) -> int:
     return db.session.scalar(select(func.count()).where(Attempt.delivery_id == delivery_id)) or 0
-
-
-def accept(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
-    """Record the evidence and move on. A holder whose lease was lost still leaves its evidence."""
-    try:
-        with transaction() as session:
-            move(
-                lease, S.SENDING, S.ACCEPTED, Mover.HOLDER,
-                remote_ref=receipt.reference[:500], error=None, next_at=None, lease_owner=None, finished_at=utcnow(),
-            )  # fmt: skip
-            if receipt.proves_arrival and receipt.final:
-                move(lease, S.ACCEPTED, S.DELIVERED, Mover.HOLDER)
-            _add_receipt(lease, attempt_id, receipt)
-            delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-            events.of_delivery(delivery.state.value, delivery, reference=receipt.reference)
-    except LeaseLost:
-        with transaction() as session:
-            _add_receipt(lease, attempt_id, receipt)
-            delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-            events.of_delivery("late_receipt", delivery, reference=receipt.reference)
-        raise
-
-
-def _add_receipt(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
-    db.session.add(
-        Receipt(
-            delivery_id=lease.delivery_id, attempt_id=attempt_id, kind="wire",
-            reference=receipt.reference[:500], evidence=dict(receipt.evidence),
-        )
-    )  # fmt: skip
-    _finish_attempt(attempt_id, "accepted", None)
-
-
-def _finish_attempt(attempt_id: str, outcome: str, error: dict[str, str] | None) -> None:
-    db.session.execute(
-        update(Attempt).where(Attempt.id == attempt_id).values(outcome=outcome, error=error, finished_at=utcnow())
-    )
-
-
-def give_back(lease: Lease, attempt_id: str, error: TransportError, replay: Replay) -> None:
-    """Record a failed try and where it leaves the delivery."""
-    stored = text_dict(error.text, **{"class": type(error).__name__, "detail": error.detail[:500]})
-    log.warning("delivery %s: %s: %s", lease.delivery_id, type(error).__name__, error.detail or error.text.en)
-    outcome = type(error).__name__.lower()
-    # Of its own, so that a holder whose lease was lost still leaves what it saw.
-    with transaction():
-        _finish_attempt(attempt_id, outcome, stored)
-    with transaction() as session:
-        delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-        state, values = _after_failure(error, replay, delivery.tries, _may_have_arrived(delivery.id))
-        move(lease, S.SENDING, state, Mover.HOLDER, error=stored, lease_owner=None, **values)
-        if isinstance(error, Refused):
-            gateways.pause(lease.gateway_id, error.text)
-        session.refresh(delivery)
-        next_at = delivery.next_at.isoformat() if delivery.next_at else None
-        events.of_delivery(f"try_{outcome}", delivery, next_at=next_at, **text_dict(error.text))
-
-
-def _may_have_arrived(delivery_id: str) -> bool:
-    """Whether any try so far ended without an answer, or with its worker."""
-    unclear = or_(Attempt.outcome.is_(None), Attempt.outcome == Unknown.__name__.lower())
-    return bool(db.session.scalar(select(exists().where(Attempt.delivery_id == delivery_id, unclear))))
-
-
-def _after_failure(
-    error: TransportError, replay: Replay, tries: int, may_have_arrived: bool
-) -> tuple[DeliveryState, dict[str, Any]]:
-    """State and columns after a failed try."""
-    if isinstance(error, Refused):
-        # Waits while the gateway is paused; a person mends the settings and resumes it.
-        return S.PENDING, {"next_at": utcnow()}
-    if isinstance(error, Rejected):
-        return S.REJECTED, {"next_at": None, "finished_at": utcnow()}
-    if isinstance(error, Unknown) and after_crash_in_sending(replay) is S.OUTCOME_UNKNOWN:
-        return S.OUTCOME_UNKNOWN, {"next_at": None}
-    retry_after = error.retry_after if isinstance(error, Unavailable) else None
-    retry = next_retry(tries, chance=random.random(), retry_after=retry_after)  # noqa: S311
-    if retry.delay is None and may_have_arrived:
-        # "Failed" promises that nothing arrived.
-        return S.OUTCOME_UNKNOWN, {"next_at": None}
-    if retry.delay is None:
-        return S.FAILED, {"next_at": None, "finished_at": utcnow()}
-    return S.PENDING, {"next_at": utcnow() + timedelta(seconds=retry.delay)}
-
-
-def _fail_before_sending(lease: Lease, text: Text) -> None:
-    with transaction() as session:
-        stored = text_dict(text, **{"class": "Archive"})
-        # "Failed" promises that nothing arrived.
-        state = S.OUTCOME_UNKNOWN if _may_have_arrived(lease.delivery_id) else S.FAILED
-        done = utcnow() if state is S.FAILED else None
-        move(lease, S.LEASED, state, Mover.HOLDER, error=stored, next_at=None, lease_owner=None, finished_at=done)
-        delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-        events.of_delivery(state.value, delivery, **text_dict(text))

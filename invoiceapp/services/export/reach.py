@@ -11,7 +11,7 @@ from invoiceapp.services.configuration.environments import not_allowed
 from invoiceapp.services.database import transaction
 
 from . import events, standing
-from .delivery import Lease, LeaseLost, move
+from .leases import Lease, LeaseLost, move
 
 S = DeliveryState
 _BATCH = 200

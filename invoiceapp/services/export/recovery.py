@@ -15,7 +15,8 @@ from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import ServiceError, text_dict
 
 from . import events
-from .delivery import Lease, LeaseLost, move
+from .leases import Lease, LeaseLost, move
+from .outcomes import first_question
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,12 @@ _CRASHED = Text(
     "Serveren stoppede, mens dokumentet blev sendt, og modtagerens svar nåede ikke frem. Vi ved ikke, om det er modtaget.",
     "The server stopped while the document was being sent, and the receiver's answer did not arrive. We do not know whether "
     "it was received.",
+)
+_NO_RECEIPT = Text(
+    "Modtageren tog imod dokumentet, men den kvittering, der skulle følge, er ikke kommet til tiden. Vi ved ikke, om det er læst. "
+    "Spørg modtageren, før du sender igen.",
+    "The receiver took the document, but the receipt that should follow has not come in time. We do not know whether it was "
+    "read. Ask the receiver before you send again.",
 )
 
 
@@ -62,16 +69,17 @@ def _resolve(lease: Lease) -> bool:
     with transaction():
         gateway = db.session.get_one(Gateway, lease.gateway_id)
         tries = db.session.get_one(Delivery, lease.delivery_id).tries
+    question: datetime | None = None
     try:
         with gateways.open_transport(gateway) as transport:
-            new = after_crash_in_sending(transport.replay)
+            new, question = after_crash_in_sending(transport.replay), first_question(transport.replay)
     except ServiceError:
         new = S.OUTCOME_UNKNOWN
     # At once after a first crash; a document that kills its worker every time must not do so for ever.
     delay = 0 if tries <= 1 else next_retry(tries, chance=0.5).delay
     if delay is None:
         new = S.OUTCOME_UNKNOWN
-    next_at = utcnow() + timedelta(seconds=delay or 0) if new is S.PENDING else None
+    next_at = utcnow() + timedelta(seconds=delay or 0) if new is S.PENDING else question
     error = None if new is S.PENDING else text_dict(_CRASHED, **{"class": "Unknown"})
     try:
         with transaction() as session:
@@ -84,4 +92,29 @@ def _resolve(lease: Lease) -> bool:
     except LeaseLost:
         return False
     log.warning("delivery %s was being sent when its worker died; now %s", lease.delivery_id, new)
+    return True
+
+
+def expire_receipts(now: datetime | None = None) -> int:
+    """Say of deliveries whose later receipt is overdue that nobody knows what became of them; how many.
+
+    Asked about or sent again at once by ``probing`` where the transport can do that without harm.
+    """
+    with transaction():
+        overdue = _expired(S.ACCEPTED, now or utcnow())
+    return sum(_miss_receipt(lease) for lease in overdue)
+
+
+def _miss_receipt(lease: Lease) -> bool:
+    try:
+        with transaction() as session:
+            move(
+                lease, S.ACCEPTED, S.OUTCOME_UNKNOWN, Mover.REAPER,
+                next_at=utcnow(), error=text_dict(_NO_RECEIPT, **{"class": "Unknown"}), fence=Delivery.fence + 1,
+                finished_at=None,
+            )  # fmt: skip
+            delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
+            events.of_delivery("receipt_missing", delivery, **text_dict(_NO_RECEIPT))
+    except LeaseLost:
+        return False
     return True

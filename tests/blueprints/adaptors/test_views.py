@@ -84,7 +84,7 @@ def test_a_gateway_that_is_still_to_be_made_is_made_next_and_becomes_the_default
     page = signed_in.get(answer.location).text
     assert 'value="test" selected' in page
     form = {
-        "name": "Mail", "environment": "test", "host": "smtp.example.com", "port": "587", "security": "starttls",
+        "name": "Mail", "environment": "test", "host": "smtp.example.com", "port": "587", "security": "starttls", "auth": "none",
         "sender": "a@example.com", "recipient": "b@example.com", "default_of": row.id,
         "next": f"/adaptors/general?adaptor={row.id}",
     }  # fmt: skip

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from flask.testing import FlaskClient
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text
+from invoiceapp.formatting import local_time
 from invoiceapp.gateways.base import CheckStep
-from invoiceapp.models import Adaptor, Delivery, Document, Environment, Gateway, User, db, utcnow
+from invoiceapp.models import Adaptor, Delivery, Document, Environment, Gateway, db, utcnow
 from invoiceapp.services.configuration import gateways
 
 KEY = "SHA256:" + "A" * 43
@@ -22,13 +24,6 @@ FORM = {
     "password": "geheim",
     "existing": "fail",
 }
-
-
-@pytest.fixture(autouse=True)
-def english(user: User) -> None:
-    """Tests read the msgids, whatever translations are compiled."""
-    user.language = "en"
-    db.session.commit()
 
 
 @pytest.fixture
@@ -141,7 +136,7 @@ def test_a_paused_gateway_is_started_again(signed_in: FlaskClient, gateway: Gate
     assert not gateway.is_paused
 
 
-@pytest.mark.parametrize("action", ["", "/check", "/trust", "/resume", "/pause", "/delete"])
+@pytest.mark.parametrize("action", ["", "/check", "/trust", "/resume", "/pause", "/delete", "/sample", "/resend"])
 def test_members_look_but_do_not_change(member: FlaskClient, gateway: Gateway, submit: Any, action: str) -> None:
     assert submit(member, f"/gateways/{gateway.id}{action}", FORM).status_code == 403
     page = member.get(f"/gateways/{gateway.id}").text
@@ -149,7 +144,7 @@ def test_members_look_but_do_not_change(member: FlaskClient, gateway: Gateway, s
     assert "/check" not in page
 
 
-@pytest.mark.parametrize("action", ["", "/check", "/trust", "/resume", "/pause", "/delete"])
+@pytest.mark.parametrize("action", ["", "/check", "/trust", "/resume", "/pause", "/delete", "/sample", "/resend"])
 def test_other_tenants_find_nothing(stranger: FlaskClient, gateway: Gateway, submit: Any, action: str) -> None:
     assert submit(stranger, f"/gateways/{gateway.id}{action}", FORM).status_code == 404
     assert stranger.get(f"/gateways/{gateway.id}").status_code == 404
@@ -158,7 +153,7 @@ def test_other_tenants_find_nothing(stranger: FlaskClient, gateway: Gateway, sub
 
 @pytest.mark.usefixtures("app")
 def test_visitors_are_sent_to_sign_in(client: FlaskClient, gateway: Gateway) -> None:
-    for path in ("/gateways", f"/gateways/{gateway.id}", "/gateways/new"):
+    for path in ("/gateways", f"/gateways/{gateway.id}", "/gateways/new", "/gateways/expiries"):
         answer = client.get(path)
         assert (answer.status_code, "/login" in answer.location) == (302, True)
 
@@ -304,3 +299,53 @@ def test_a_gateway_without_password_and_key_is_refused_at_both_fields(signed_in:
     assert 'href="#field-password"' in answer.text
     assert 'href="#field-private_key"' in answer.text
     assert db.session.query(Gateway).count() == 0
+
+
+def test_a_pause_tells_others_why_and_who(signed_in: FlaskClient, gateway: Gateway, submit: Any) -> None:
+    submit(signed_in, f"/gateways/{gateway.id}/pause", {"reason": "They move <servers>"})
+    page = signed_in.get(f"/gateways/{gateway.id}").text
+    assert "They move &lt;servers&gt;" in page
+    assert "Paused by ejer@example.com" in page
+    assert "They move &lt;servers&gt;" in signed_in.get("/gateways").text
+
+
+def test_a_machine_that_does_not_answer_shows_when_it_is_tried_next(
+    signed_in: FlaskClient, gateway: Gateway, submit: Any
+) -> None:
+    gateway.failing_since, gateway.retry_at = utcnow(), utcnow() + timedelta(minutes=10)
+    db.session.commit()
+    for path in ("/gateways", f"/gateways/{gateway.id}"):
+        page = signed_in.get(path).text
+        assert "Does not answer" in page
+        assert local_time(gateway.retry_at) in page
+    submit(signed_in, f"/gateways/{gateway.id}/resume")
+    assert "Does not answer" not in signed_in.get("/gateways").text
+
+
+@pytest.mark.usefixtures("partner")
+def test_fields_stand_under_their_headings_and_name_what_they_depend_on(signed_in: FlaskClient) -> None:
+    page = signed_in.get("/gateways/new/fake").text
+    assert re.search(
+        r"<legend>Access</legend>.*field-auth.*field-password.*</fieldset>.*field-certificate", page, re.DOTALL
+    )
+    assert page.count("<legend>Access</legend>") == 1
+    assert 'data-only-when="auth" data-only-values="basic"' in page
+    assert re.search(r'type="date"\s+id="field-switch_on"', page)
+    assert re.search(r'type="url"\s+id="field-url"', page)
+    assert re.search(r'<textarea class="form-control code[^>]+id="field-certificate"', page)
+
+
+@pytest.mark.usefixtures("partner")
+def test_a_field_that_does_not_count_is_not_asked_for(signed_in: FlaskClient, submit: Any) -> None:
+    form = {"name": "A", "url": "https://partner.example/", "auth": "basic", "password": ""}
+    answer = submit(signed_in, "/gateways/new/fake", form)
+    assert answer.status_code == 422
+    assert submit(signed_in, "/gateways/new/fake", {**form, "auth": "none"}).status_code == 303
+
+
+@pytest.mark.usefixtures("partner")
+def test_each_line_of_the_summary_of_errors_names_its_field(signed_in: FlaskClient, submit: Any) -> None:
+    page = submit(signed_in, "/gateways/new/fake", {"name": "", "url": "ftp://x", "switch_on": "never"}).text
+    summary = page[page.index("data-error-summary") :]
+    for field, label in (("name", "Name: "), ("url", "Address: "), ("switch_on", "Switch on: ")):
+        assert f'<a href="#field-{field}">{label}' in summary

@@ -176,3 +176,17 @@ def test_a_broken_answer_is_refused_in_words(content, said):
     with pytest.raises(Unreadable) as refused:
         read_acknowledgements(content)
     assert said in refused.value.text.en
+
+
+@pytest.mark.parametrize(
+    ("said", "is_duplicate"),
+    [
+        (f"{UCI}+4+26'", True),
+        (f"{UCI}+7'UCM+1+INVOIC:D:96A:UN:EAN008+4+26'", True),
+        (f"{UCI}+4+23'", False),
+        (f"{UCI}+4+26'UCM+1+INVOIC:D:96A:UN:EAN008+4+13'", False),
+        (f"{UCI}+7'", False),
+    ],
+)
+def test_an_interchange_that_was_had_before_is_told_from_other_errors(said, is_duplicate):
+    assert read(contrl(said)).is_duplicate is is_duplicate

@@ -10,13 +10,22 @@ import pytest
 
 from invoiceapp.gateways.base import Refused, Rejected, Unavailable, Unknown
 from invoiceapp.gateways.email.failures import Stage, after_final_dot, before_final_dot, refusal, while_connecting
+from invoiceapp.outbound.errors import OutboundError, Reason
+
+
+def tls_error(reason):
+    """As OpenSSL raises it."""
+    error = ssl.SSLError(reason)
+    error.reason = reason
+    return error
+
 
 BREAKS = [
     smtplib.SMTPServerDisconnected("Connection unexpectedly closed"),
     TimeoutError(),
     ConnectionResetError(),
     OSError("network is down"),
-    ssl.SSLError("EOF"),
+    tls_error("EOF"),
 ]
 
 
@@ -26,16 +35,17 @@ BREAKS = [
         *((error, Unavailable) for error in BREAKS),
         (socket.gaierror(-2, "Name or service not known"), Unavailable),
         (ConnectionRefusedError(), Unavailable),
-        (ssl.SSLError("wrong version number"), Unavailable),
+        (tls_error("WRONG_VERSION_NUMBER"), Refused),
         (smtplib.SMTPConnectError(421, b"busy"), Unavailable),
         (smtplib.SMTPConnectError(554, b"no service"), Unavailable),
         (smtplib.SMTPHeloError(501, b"bad name"), Unavailable),
         (smtplib.SMTPResponseException(454, "TLS not available"), Unavailable),
-        (smtplib.SMTPAuthenticationError(454, b"temporary"), Unavailable),
-        (smtplib.SMTPAuthenticationError(535, b"wrong"), Refused),
-        (smtplib.SMTPAuthenticationError(501, b"bad"), Refused),
+        (smtplib.SMTPResponseException(530, "authentication required"), Refused),
+        (OutboundError(Reason.BLOCKED_ADDRESS, "10.0.0.1"), Refused),
+        (OutboundError(Reason.BLOCKED_PORT, "port 22"), Refused),
+        (OutboundError(Reason.TIMEOUT), Unavailable),
+        (UnicodeError("label too long"), Unavailable),
         (smtplib.SMTPNotSupportedError("STARTTLS extension not supported by server."), Refused),
-        (smtplib.SMTPException("No suitable authentication method found."), Refused),
     ],
     ids=repr,
 )
@@ -70,9 +80,28 @@ def test_the_final_dot_separates_unavailable_from_unknown(error):
         (Stage.MESSAGE, 451, Unavailable),
         (Stage.MESSAGE, 421, Unavailable),
         (Stage.RECIPIENT, -1, Unavailable),
+        (Stage.LOGIN, 535, Refused),
+        (Stage.LOGIN, 501, Refused),
+        (Stage.LOGIN, 454, Unavailable),
+        (Stage.LOGIN, -1, Unavailable),
     ],
 )
 def test_a_reply_that_is_no_yes(stage, code, kind):
-    error = refusal(stage, code, "words of the server")
+    error = refusal(stage, code, "5.1.2 words of the server")
     assert type(error) is kind
-    assert "words of the server" in error.detail
+    assert f"{stage.value}: {code} 5.1.2" in error.detail
+    # At the login a server could repeat a password.
+    assert ("words of the server" in f"{error.text} {error.detail}") is (stage is not Stage.LOGIN)
+
+
+def test_a_refused_address_is_named():
+    assert all("a@b.example" in refusal(Stage.RECIPIENT, code, "no", "a@b.example").text.da for code in (450, 550))
+
+
+@pytest.mark.parametrize(
+    ("reply", "says_so"), [("5.3.4 Message too big", True), ("Too large", True), ("5.2.2 Mailbox full", False)]
+)
+def test_a_mail_that_is_too_large_is_told_from_a_mailbox_that_is_full(reply, says_so):
+    error = refusal(Stage.MESSAGE, 552, reply)
+    assert type(error) is Rejected
+    assert ("PDF" in error.text.da) is says_so

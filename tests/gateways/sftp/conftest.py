@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from support.outbound import LOOPBACK
 
-from invoiceapp.demo.partners.sftp_server import SftpServer
+from invoiceapp.demo.partners.sftp_server import DEMO_PASSWORD, DEMO_USER, SftpServer
+from invoiceapp.gateways.sftp import SftpTransport
 
 SSHD = Path("/usr/sbin/sshd")
 
@@ -39,6 +42,15 @@ class OpenSsh:
             "host_key": self.fingerprints["ssh-ed25519"],
             "folder": str(self.folder),
         } | changes
+
+    def locked_key(self, passphrase: str) -> str:
+        """The private key, encrypted."""
+        key = serialization.load_ssh_private_key(self.private_key.encode(), None)
+        lock = serialization.BestAvailableEncryption(passphrase.encode())
+        return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, lock).decode()
+
+    def transport(self, **changes: Any) -> SftpTransport:
+        return SftpTransport(self.config(**changes), LOOPBACK)
 
 
 def _write_key(path: Path, key: Any) -> None:
@@ -73,25 +85,26 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("sshd does not listen")
 
 
-@pytest.fixture(scope="session")
-def openssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSsh]:
+@contextlib.contextmanager
+def _running(home: Path, *settings: str) -> Iterator[OpenSsh]:
+    """An sshd with these further lines in its configuration."""
     if not SSHD.exists() or getpass.getuser() != "root":
         pytest.skip("needs OpenSSH's sshd and its privilege separation user")
-    home = tmp_path_factory.mktemp("sshd")
     folder = home / "in"
     folder.mkdir()
     _write_key(home / "host_ed25519", ed25519.Ed25519PrivateKey.generate())
     _write_key(home / "host_rsa", rsa.generate_private_key(65537, 2048))
     _write_key(home / "user", ed25519.Ed25519PrivateKey.generate())
     port = _free_port()
+    lines = "\n".join(settings)
     (home / "config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {home}/host_ed25519\nHostKey {home}/host_rsa\n"
         f"AuthorizedKeysFile {home}/user.pub\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\nSubsystem sftp internal-sftp\nUseDNS no\n"
+        f"{lines}\n"
     )
-    separation = Path("/run/sshd")
-    made = not separation.exists()
-    separation.mkdir(mode=0o755, exist_ok=True)
+    # Left there: servers of other test processes need it too.
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     with (home / "log").open("wb") as log:
         process = subprocess.Popen([SSHD, "-D", "-e", "-f", home / "config"], stderr=log)
     try:
@@ -105,8 +118,25 @@ def openssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSsh]:
     finally:
         process.terminate()
         process.wait(timeout=10)
-        if made:
-            separation.rmdir()
+
+
+@pytest.fixture(scope="session")
+def openssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSsh]:
+    with _running(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@pytest.fixture
+def openssh_with(tmp_path: Path) -> Iterator[Callable[..., OpenSsh]]:
+    """Makes an sshd of the test's own: ``openssh_with("Ciphers aes256-cbc")``."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *settings: stack.enter_context(_running(tmp_path, *settings))
+
+
+@pytest.fixture
+def at_openssh(openssh: OpenSsh) -> Callable[..., SftpTransport]:
+    """Makes a transport for the running sshd; keyword arguments change its settings."""
+    return openssh.transport
 
 
 @pytest.fixture
@@ -122,3 +152,14 @@ def demo(tmp_path: Path) -> Iterator[SftpServer]:
     server = SftpServer(tmp_path / "received", tmp_path / "host_key")
     yield server
     server.close()
+
+
+@pytest.fixture
+def at_demo(demo: SftpServer) -> Callable[..., SftpTransport]:
+    """Makes a transport for the demo server; keyword arguments change its settings."""
+
+    def make(**changes: Any) -> SftpTransport:
+        login = {"username": DEMO_USER, "password": DEMO_PASSWORD, "host_key": demo.host_key}
+        return SftpTransport({"host": "127.0.0.1", "port": demo.port, **login, **changes}, LOOPBACK)
+
+    return make

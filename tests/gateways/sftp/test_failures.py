@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import socket
-
 import paramiko
 import pytest
 from paramiko.ssh_exception import IncompatiblePeer
 
 from invoiceapp.gateways.base import Refused, Unavailable, Unknown
-from invoiceapp.gateways.sftp.failures import while_connecting, while_logging_in, while_renaming, while_writing
+from invoiceapp.gateways.sftp.failures import (
+    while_connecting,
+    while_logging_in,
+    while_marking,
+    while_renaming,
+    while_writing,
+)
+from invoiceapp.outbound.errors import OutboundError, Reason
 
 BREAKS = [
     EOFError(),
@@ -27,8 +32,9 @@ BREAKS = [
     ("error", "kind"),
     [
         *((error, Unavailable) for error in BREAKS),
-        (socket.gaierror(-2, "Name or service not known"), Unavailable),
-        (ConnectionRefusedError(), Unavailable),
+        (OutboundError(Reason.NAME_UNKNOWN), Unavailable),
+        (OutboundError(Reason.CLOSED), Unavailable),
+        (OutboundError(Reason.BLOCKED_ADDRESS), Refused),
         (paramiko.SSHException("Error reading SSH protocol banner"), Unavailable),
         (IncompatiblePeer("no acceptable ciphers"), Refused),
     ],
@@ -70,6 +76,11 @@ def test_failures_while_writing(error, kind):
 @pytest.mark.parametrize("error", BREAKS, ids=repr)
 def test_a_rename_without_an_answer_is_unknown(error):
     assert type(while_renaming(error)) is Unknown
+
+
+@pytest.mark.parametrize("error", [*BREAKS, OSError("Failure"), PermissionError(), FileNotFoundError()], ids=repr)
+def test_a_done_file_that_may_be_missing_beside_the_document_is_unknown(error):
+    assert type(while_marking(error, "x.done")) is Unknown
 
 
 def test_a_refused_password_is_told_in_words_that_hold_for_a_test_too():

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from support.outbound import LOOPBACK
 
 from invoiceapp.demo.partners.sftp_server import DEMO_PASSWORD, DEMO_USER
 from invoiceapp.gateways.base import Deadline, Unavailable
 from invoiceapp.gateways.sftp.keys import HostKeyPin
-from invoiceapp.gateways.sftp.session import STEP, greet, log_in, open_session, reach
+from invoiceapp.gateways.sftp.session import greet, log_in, open_session
 
 
 @pytest.mark.server
 def test_a_bare_error_is_an_answer_only_while_the_connection_stands(demo):
-    deadline = Deadline(10, STEP)
-    ssh = greet(reach({"host": "127.0.0.1", "port": demo.port}, deadline), HostKeyPin(demo.host_key), deadline)
+    deadline = Deadline(10, 10)
+    ssh = greet(LOOPBACK.connect("127.0.0.1", demo.port, deadline), HostKeyPin(demo.host_key), deadline)
     log_in(ssh, {"username": DEMO_USER, "password": DEMO_PASSWORD})
     session = open_session(ssh, deadline)
     assert session.answered(OSError("Failure"))
@@ -27,8 +28,8 @@ def test_a_bare_error_is_an_answer_only_while_the_connection_stands(demo):
 
 @pytest.mark.server
 def test_a_server_that_leaves_before_the_login_is_tried_again(demo):
-    deadline = Deadline(10, STEP)
-    ssh = greet(reach({"host": "127.0.0.1", "port": demo.port}, deadline), HostKeyPin(demo.host_key), deadline)
+    deadline = Deadline(10, 10)
+    ssh = greet(LOOPBACK.connect("127.0.0.1", demo.port, deadline), HostKeyPin(demo.host_key), deadline)
     demo.cut_connections()
     with pytest.raises(Unavailable):
         log_in(ssh, {"username": DEMO_USER, "password": DEMO_PASSWORD})

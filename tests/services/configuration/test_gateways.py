@@ -6,22 +6,16 @@ import pytest
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import CheckStep
-from invoiceapp.models import Environment, ExportRule, Gateway, db, utcnow
+from invoiceapp.gateways.base import Expiry
+from invoiceapp.models import Environment, Event, Gateway, db, utcnow
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.configuration.versions import ChangedMeanwhile
 from invoiceapp.services.database import transaction
-from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError
+from invoiceapp.services.errors import InvalidInput, ServiceError
 
 S = DeliveryState
-FINGERPRINT = "SHA256:" + "A" * 43
 SFTP = {"host": "sftp.example.com", "username": "firma", "password": "hemmelig-kode"}
-
-
-def shown_step(ok: bool = False) -> CheckStep:
-    detail = Text(f"Serverens nøgle er {FINGERPRINT}.", f"The server's key is {FINGERPRINT}.")
-    return CheckStep(Text("Nøgle", "Key"), ok, detail)
 
 
 def test_a_gateway_keeps_what_may_be_shown_apart_from_its_secrets(subscription):
@@ -88,6 +82,70 @@ def test_pausing_keeps_the_first_reason(gateway):
     assert gateway.is_paused and gateway.paused_reason["da"] == "første"
 
 
+def test_a_person_who_pauses_is_named_with_the_reason(gateway):
+    gateways.pause_by_person(gateway.id, "ida@example.com", "  De flytter\nserver.  ")
+    gateways.pause_by_person(gateway.id, "bo@example.com", "For sent")
+    db.session.refresh(gateway)
+    said = {"da": "De flytter server.", "en": "De flytter server.", "by": "ida@example.com"}
+    assert gateway.paused_reason == said
+    event = db.session.query(Event).filter_by(kind="gateway_paused").one()
+    assert (event.actor, event.data["gateway"], event.data["da"]) == ("ida@example.com", gateway.id, said["da"])
+
+
+def test_a_pause_without_words_still_says_that_a_person_made_it(gateway):
+    gateways.pause_by_person(gateway.id, "ida@example.com")
+    db.session.refresh(gateway)
+    assert "af en person" in gateway.paused_reason["da"] and gateway.paused_reason["by"] == "ida@example.com"
+
+
+def test_resuming_tells_who_did_it_and_lets_a_resting_gateway_try_at_once(gateway):
+    gateway.failures, gateway.failing_since, gateway.retry_at = 7, utcnow(), utcnow() + timedelta(hours=1)
+    db.session.commit()
+    gateways.resume(gateway.id, "ida@example.com")
+    db.session.refresh(gateway)
+    assert (gateway.failures, gateway.failing_since, gateway.retry_at) == (0, None, None)
+    assert db.session.query(Event).filter_by(kind="gateway_resumed").count() == 0, "it was not paused"
+    gateways.pause_by_person(gateway.id, "ida@example.com")
+    gateways.resume(gateway.id, "bo@example.com")
+    assert db.session.query(Event).filter_by(kind="gateway_resumed").one().actor == "bo@example.com"
+
+
+def test_changed_settings_end_a_rest(gateway):
+    gateway.retry_at = utcnow() + timedelta(hours=1)
+    db.session.commit()
+    gateways.save(gateway.subscription_id, "fake", gateway.name, {"host": "partner.example"}, gateway.id)
+    db.session.refresh(gateway)
+    assert gateway.retry_at is not None, "nothing was changed"
+    gateways.save(gateway.subscription_id, "fake", gateway.name, {"host": "other.example"}, gateway.id)
+    db.session.refresh(gateway)
+    assert gateway.retry_at is None
+
+
+def test_a_check_remembers_what_the_server_showed(gateway, partner, monkeypatch):
+    def check(self):
+        self.seen["host_key"] = "SHA256:abc"
+        return []
+
+    monkeypatch.setattr(partner, "check", check)
+    gateways.check(gateway.id)
+    db.session.refresh(gateway)
+    assert gateway.seen["host_key"] == "SHA256:abc" and gateway.seen["at"]
+
+
+def test_a_save_reads_anew_what_ends(gateway, partner, monkeypatch):
+    ends = utcnow() + timedelta(days=3)
+
+    def expiries(cls, config):
+        return [Expiry("password", Text("Kode", "Password"), ends)] if config["password"] == "gammel" else []
+
+    monkeypatch.setattr(partner, "expiries", classmethod(expiries))
+    form = {"host": "partner.example", "password": "gammel"}
+    row = gateways.save(gateway.subscription_id, "fake", "A", form, gateway.id)
+    assert [(one["field"], one["ends"]) for one in row.expiries] == [("password", ends.isoformat())]
+    row = gateways.save(gateway.subscription_id, "fake", "A", form | {"password": "ny"}, gateway.id)
+    assert row.expiries == []
+
+
 def test_resuming_makes_everything_due_that_was_tried_and_ends_no_hold(gateway, ready):
     row = ready(next_at=utcnow() + timedelta(hours=5), tries=3)
     held = ready("3", next_at=utcnow() + timedelta(hours=5))
@@ -112,32 +170,7 @@ def test_an_unconfirmed_server_key_is_advised_against(subscription):
     assert "IA-SFTP-HOST-KEY" in {finding.rule for finding in gateways.advice(row)}
 
 
-def test_a_shown_server_key_can_be_confirmed_once(subscription):
-    row = gateways.save(subscription.id, "sftp", "A", SFTP)
-    assert gateways.shown_host_key(row, [shown_step(ok=True)]) is None
-    assert gateways.shown_host_key(row, [shown_step()]) == FINGERPRINT
-    gateways.trust_host_key(row.id, FINGERPRINT)
-    assert row.config["host_key"] == FINGERPRINT
-    assert gateways.shown_host_key(row, [shown_step()]) is None, "a changed key is never one click away"
-    with pytest.raises(Conflict):
-        gateways.trust_host_key(row.id, "SHA256:" + "B" * 43)
-    assert row.config["host_key"] == FINGERPRINT
-
-
-def test_a_server_key_of_a_wrong_form_is_refused(subscription):
-    row = gateways.save(subscription.id, "sftp", "A", SFTP)
-    with pytest.raises(InvalidInput) as caught:
-        gateways.trust_host_key(row.id, "trust me")
-    assert set(caught.value.errors) == {"host_key"} and not row.config.get("host_key")
-
-
-def test_kinds_without_a_server_key_have_none_to_confirm(gateway):
-    assert gateways.shown_host_key(gateway, [shown_step()]) is None
-    with pytest.raises(Conflict):
-        gateways.trust_host_key(gateway.id, FINGERPRINT)
-
-
-@pytest.mark.parametrize("kind", ["sftp", "email"])
+@pytest.mark.parametrize("kind", sorted(gateways.kinds()))
 def test_every_kind_has_help_in_both_languages(app, kind):
     danish, english = gateways.help_of(kind, "da"), gateways.help_of(kind, "en")
     assert danish and english and danish != english
@@ -185,29 +218,6 @@ def test_only_deliveries_of_test_adaptors_stop_when_a_gateway_goes_live(adaptor,
     db.session.refresh(row)
     assert (live.held_back, row.state) == (1, S.BLOCKED)
     assert gateways.keep(adaptor.subscription_id, "fake", "G", form, gateway.id, environment="test").released == 1
-
-
-def test_a_gateway_is_deleted_only_where_nothing_needs_it(adaptor, gateway, make_customer, ready):
-    customer = make_customer("Sovende", active=False)
-    usage = gateways.usage(gateway.id)
-    assert [(row.id, count) for row, count in usage.customers] == [(adaptor.id, 1)] and not usage.has_history
-    with pytest.raises(gateways.InUse):
-        gateways.delete(gateway.id)
-    db.session.delete(customer.rule)
-    db.session.commit()
-    sent = gateways.save(adaptor.subscription_id, "sftp", "Anden", SFTP)
-    gateways.delete(gateway.id)
-    assert [row.id for row in gateways.of_subscription(adaptor.subscription_id)] == [sent.id]
-
-
-def test_what_was_sent_through_a_gateway_keeps_it(adaptor, gateway, ready):
-    ready("1", S.DELIVERED)
-    db.session.delete(db.session.query(ExportRule).one())
-    db.session.commit()
-    usage = gateways.usage(gateway.id)
-    assert (usage.customers, usage.default_of, usage.unfinished, usage.has_history) == ([], [], 0, True)
-    with pytest.raises(gateways.InUse):
-        gateways.delete(gateway.id)
 
 
 def test_only_the_first_gateway_becomes_the_default_of_adaptors_without_one(subscription, adaptor):

@@ -167,13 +167,13 @@ def test_a_stopped_customers_documents_go_back_to_the_list_and_a_manual_export_s
 def test_the_last_look_stops_what_a_worker_claimed_before_its_customer_was_stopped(held, adaptor, partner, monkeypatch):
     adaptor_id, customer_id = adaptor.id, again(held).customer_id
     end_holds()
-    real = delivery._consignment
+    real = delivery.consignment_of
 
-    def stop_meanwhile(lease: delivery.Lease) -> Any:
+    def stop_meanwhile(delivery_id: str) -> Any:
         assert rules.deactivate_all(adaptor_id, [customer_id]).stopped == 0, "the worker has it"
-        return real(lease)
+        return real(delivery_id)
 
-    monkeypatch.setattr(delivery, "_consignment", stop_meanwhile)
+    monkeypatch.setattr(delivery, "consignment_of", stop_meanwhile)
     delivery.deliver_due()
     assert partner.sent == [] and newest(held).state is S.SUPERSEDED and again(held).stage is Stage.LISTED
 

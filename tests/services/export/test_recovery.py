@@ -9,7 +9,7 @@ from invoiceapp.domain.delivery import RETRY_PLAN, DeliveryState, Replay
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Unavailable
 from invoiceapp.models import Attempt, Event, Receipt, db, utcnow
-from invoiceapp.services.export import delivery, recovery, standing
+from invoiceapp.services.export import delivery, outcomes, recovery, standing
 from invoiceapp.services.export.delivery import LeaseLost
 
 S = DeliveryState
@@ -86,9 +86,9 @@ def test_a_holder_from_the_dead_changes_nothing_after_the_takeover(ready, partne
     before = (row.state, row.fence, row.next_at, row.tries)
     no = Text("Nej.", "No.")
     with pytest.raises(LeaseLost):
-        delivery.give_back(zombie, attempt, Unavailable(no), Replay.SAFE)
+        outcomes.give_back(zombie, attempt, Unavailable(no), Replay.SAFE)
     with pytest.raises(LeaseLost):
-        delivery.accept(zombie, attempt, partner.received(fake_consignment()))
+        outcomes.accept(zombie, attempt, partner.received(fake_consignment()))
     with pytest.raises(LeaseLost):
         delivery.begin(zombie, {}, standing.opened(gateway))
     assert (row.state, row.fence, row.next_at, row.tries) == before

@@ -120,13 +120,13 @@ def test_what_is_pending_waits_and_goes_on_afterwards(ready, off, partner):
 
 def test_an_adaptor_switched_off_between_claim_and_sending_sends_nothing(ready, off, gateway, partner, monkeypatch):
     row = ready()
-    real = delivery._consignment
+    real = delivery.consignment_of
 
-    def switch(lease):
+    def switch(delivery_id):
         off()
-        return real(lease)
+        return real(delivery_id)
 
-    monkeypatch.setattr(delivery, "_consignment", switch)
+    monkeypatch.setattr(delivery, "consignment_of", switch)
     delivery.deliver_due()
     row = again(row)
     assert row.state is S.PENDING and row.tries == 0 and row.first_sent_at is None and partner.sent == []
@@ -157,14 +157,14 @@ def test_a_switch_between_claim_and_sending_reaches_no_live_gateway(
         adaptor.environment, gateway.environment = Environment.TEST, Environment.TEST
         db.session.commit()
     row = ready()
-    real = delivery._consignment
+    real = delivery.consignment_of
 
-    def switch(lease):
+    def switch(delivery_id):
         adaptor.environment, gateway.environment = Environment.TEST, Environment.LIVE
         db.session.commit()
-        return real(lease)
+        return real(delivery_id)
 
-    monkeypatch.setattr(delivery, "_consignment", switch)
+    monkeypatch.setattr(delivery, "consignment_of", switch)
     delivery.deliver_due()
     assert partner.sent == [] and again(row).state is S.PENDING and again(row).tries == 0
     tick()
@@ -178,16 +178,16 @@ def test_a_gateway_turned_into_a_test_one_is_not_reached_where_it_was_live(
 ):
     """The connection is open to the live server while both are switched to test."""
     row = ready()
-    real = delivery._consignment
+    real = delivery.consignment_of
 
-    def switch(lease):
+    def switch(delivery_id):
         adaptor.environment = gateway.environment = Environment.TEST
         gateway.config = {"host": "test.example"}
         db.session.commit()
-        return real(lease)
+        return real(delivery_id)
 
     with monkeypatch.context() as patched:
-        patched.setattr(delivery, "_consignment", switch)
+        patched.setattr(delivery, "consignment_of", switch)
         delivery.deliver_due()
     assert partner.sent == [] and again(row).state is S.PENDING
     delivery.deliver_due()

@@ -64,6 +64,8 @@ def value_for(field: Field, chance: random.Random) -> Any:
         FieldType.PARTICIPANT: lambda: chance.choice(["0088:5798000000001", "0184:01234567", "9930:DE123456789"]),
         FieldType.NUMBER_PATTERN: lambda: chance.choice(["4500######", "PO: [@@-####]"]),
         FieldType.FILE_NAME: lambda: "{type}-{number}",
+        FieldType.DATE: lambda: f"2027-0{chance.randint(1, 9)}-1{chance.randint(0, 9)}",
+        FieldType.URL: lambda: chance.choice(["https://partner.example/in?a=b", "http://127.0.0.1:8080/x"]),
         FieldType.MULTILINE: lambda: chance.choice(HARD_LINES),
         FieldType.TEXT: lambda: chance.choice(HARD_TEXTS),
     }[field.type]()

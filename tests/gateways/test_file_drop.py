@@ -4,8 +4,8 @@ from typing import Any
 
 from invoiceapp.domain.file_names import FileName
 from invoiceapp.gateways.base import Consignment, Payload
+from invoiceapp.gateways.file_drop import remote_files
 from invoiceapp.gateways.sftp import SftpTransport
-from invoiceapp.gateways.sftp.naming import remote_files
 
 XML, PDF = Payload(b"<a/>", "invoice-7.xml", "application/xml"), Payload(b"%PDF", "invoice-7.pdf", "application/pdf")
 VALUES = {"type": "invoice", "number": "7", "date": "2026-11-02", "customer": "Skolen", "order": "PO-1"}

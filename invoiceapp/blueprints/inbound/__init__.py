@@ -1,0 +1,5 @@
+"""Where partners post their receipts."""
+
+from .views import blueprint
+
+__all__ = ["blueprint"]

@@ -1,0 +1,23 @@
+"""When the certificates in a configuration end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from invoiceapp.domain.fields import Field
+
+from .base import Expiry
+
+
+def ends_of(field: Field, config: Mapping[str, Any]) -> list[Expiry]:
+    """The first to end of the certificates (PEM) in a field; nothing where there are none to be read."""
+    try:
+        found = x509.load_pem_x509_certificates(str(config.get(field.name) or "").encode())
+    except ValueError:
+        return []
+    first = min(found, key=lambda one: one.not_valid_after_utc)
+    return [Expiry(field.name, field.label, first.not_valid_after_utc, first.fingerprint(hashes.SHA256()).hex())]

@@ -1,0 +1,104 @@
+"""What a user fills in for an FTP gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from invoiceapp.domain.fields import Field, FieldType
+from invoiceapp.domain.findings import Text
+from invoiceapp.gateways.common_fields import CA_CERTIFICATE, CONNECTIONS, HOST_PATTERN
+from invoiceapp.gateways.file_drop import CONSUMES, DONE_MARKER, EXISTING, FILENAME, WITH_PDF
+
+EXPLICIT, IMPLICIT, NONE = "explicit", "implicit", "none"
+#: RFC 959, and IANA's "ftps" for encryption from the first byte.
+_PORT, _IMPLICIT_PORT = 21, 990
+PORTS = frozenset({_PORT, _IMPLICIT_PORT})
+
+_SERVER = (
+    Field(
+        "host",
+        Text("Server", "Server"),
+        required=True,
+        is_address=True,
+        pattern=HOST_PATTERN,
+        help=Text("Navn eller IP-adresse, f.eks. ftp.firma.dk.", "Name or IP address, for example ftp.company.com."),
+    ),
+    Field(
+        "security",
+        Text("Kryptering", "Encryption"),
+        FieldType.CHOICE,
+        choices=(
+            (EXPLICIT, Text("FTPS, eksplicit (AUTH TLS)", "FTPS, explicit (AUTH TLS)")),
+            (IMPLICIT, Text("FTPS, implicit (port 990)", "FTPS, implicit (port 990)")),
+            (NONE, Text("Ingen: adgangskode og fakturaer kan læses undervejs", "None: password and invoices can be read on the way")),
+        ),
+        default=EXPLICIT,
+        help=Text(
+            "Vælg eksplicit, medmindre modtageren siger andet. At sende uden kryptering er jeres eget ansvar.",
+            "Choose explicit unless the receiver says otherwise. Sending without encryption is your own responsibility.",
+        ),
+    ),
+    Field(
+        "port",
+        Text("Port", "Port"),
+        FieldType.INTEGER,
+        smallest=1,
+        largest=65_535,
+        help=Text("Tom: 21, eller 990 med implicit FTPS.", "Empty: 21, or 990 with implicit FTPS."),
+    ),
+    replace(CA_CERTIFICATE, only_when=("security", (EXPLICIT, IMPLICIT))),
+    CONNECTIONS,
+)  # fmt: skip
+_LOGIN = (
+    Field("username", Text("Brugernavn", "User name"), required=True),
+    Field("password", Text("Adgangskode", "Password"), required=True, secret=True),
+)
+_FILES = (
+    Field(
+        "folder",
+        Text("Mappe", "Folder"),
+        default=".",
+        pattern=r"[^\\]{1,200}",
+        help=Text(
+            "Mappen på serveren, f.eks. /ind. Tom: din startmappe.", "On the server, e.g. /in. Empty: your home."
+        ),
+    ),
+    FILENAME,
+    EXISTING,
+    WITH_PDF,
+    DONE_MARKER,
+    CONSUMES,
+)
+
+
+def _grouped(heading: Text, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    return tuple(replace(field, group=heading) for field in fields)
+
+
+FIELDS = (
+    *_grouped(Text("Server", "Server"), _SERVER),
+    *_grouped(Text("Login", "Login"), _LOGIN),
+    *_grouped(Text("Filer og mapper", "Files and folders"), _FILES),
+)
+
+
+def security_of(config: Mapping[str, Any]) -> str:
+    """``EXPLICIT``, ``IMPLICIT`` or ``NONE``."""
+    return str(config.get("security") or EXPLICIT)
+
+
+def port_of(config: Mapping[str, Any]) -> int:
+    """The port of the settings, else the usual one of the encryption."""
+    return int(config.get("port") or (_IMPLICIT_PORT if security_of(config) == IMPLICIT else _PORT))
+
+
+def host_of(config: Mapping[str, Any]) -> str:
+    """The server's name or address, without the brackets that some write around IPv6."""
+    return str(config["host"]).strip("[]")
+
+
+def folder_of(config: Mapping[str, Any]) -> str:
+    """The folder on the server; "." for where the login leads."""
+    return str(config.get("folder") or ".")

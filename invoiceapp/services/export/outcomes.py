@@ -1,0 +1,132 @@
+"""What became of one try: evidence, and the state that tells the truth."""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import exists, or_, select, update
+
+from invoiceapp.domain.delivery import FIRST_QUESTION, DeliveryState, Mover, Replay, after_crash_in_sending, next_retry
+from invoiceapp.domain.findings import Text
+from invoiceapp.gateways.base import Receipt as WireReceipt
+from invoiceapp.gateways.base import Refused, Rejected, TransportError, Unavailable, Unknown
+from invoiceapp.models import Attempt, Delivery, Receipt, db, utcnow
+from invoiceapp.services.configuration import gateways
+from invoiceapp.services.database import transaction
+from invoiceapp.services.errors import text_dict
+
+from . import events
+from .leases import Lease, LeaseLost, move
+
+log = logging.getLogger(__name__)
+
+S = DeliveryState
+
+
+def accept(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
+    """Record the evidence and move on. A holder whose lease was lost still leaves its evidence."""
+    try:
+        with transaction() as session:
+            move(
+                lease, S.SENDING, S.ACCEPTED, Mover.HOLDER,
+                remote_ref=receipt.reference[:500], error=None, next_at=_overdue_at(receipt), lease_owner=None,
+                finished_at=utcnow(),
+            )  # fmt: skip
+            if receipt.proves_arrival and receipt.final:
+                move(lease, S.ACCEPTED, S.DELIVERED, Mover.HOLDER)
+            _add_receipt(lease, attempt_id, receipt)
+            delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
+            events.of_delivery(delivery.state.value, delivery, reference=receipt.reference)
+    except LeaseLost:
+        with transaction() as session:
+            _add_receipt(lease, attempt_id, receipt)
+            delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
+            events.of_delivery("late_receipt", delivery, reference=receipt.reference)
+        raise
+
+
+def _overdue_at(receipt: WireReceipt) -> datetime | None:
+    """When a later receipt must have come; see ``recovery.expire_receipts``."""
+    return None if receipt.final or receipt.due is None else utcnow() + receipt.due
+
+
+def _add_receipt(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
+    db.session.add(
+        Receipt(
+            delivery_id=lease.delivery_id, attempt_id=attempt_id, kind="wire",
+            reference=receipt.reference[:500], evidence=dict(receipt.evidence),
+        )
+    )  # fmt: skip
+    _finish_attempt(attempt_id, "accepted", None)
+
+
+def _finish_attempt(attempt_id: str, outcome: str, error: dict[str, str] | None) -> None:
+    db.session.execute(
+        update(Attempt).where(Attempt.id == attempt_id).values(outcome=outcome, error=error, finished_at=utcnow())
+    )
+
+
+def give_back(lease: Lease, attempt_id: str, error: TransportError, replay: Replay) -> None:
+    """Record a failed try and where it leaves the delivery."""
+    stored = text_dict(error.text, **{"class": type(error).__name__, "detail": error.detail[:500]})
+    log.warning("delivery %s: %s: %s", lease.delivery_id, type(error).__name__, error.detail or error.text.en)
+    outcome = type(error).__name__.lower()
+    # Of its own, so that a holder whose lease was lost still leaves what it saw.
+    with transaction():
+        _finish_attempt(attempt_id, outcome, stored)
+    with transaction() as session:
+        delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
+        state, values = _after_failure(error, replay, delivery.tries, _may_have_arrived(delivery.id))
+        move(lease, S.SENDING, state, Mover.HOLDER, error=stored, lease_owner=None, **values)
+        if isinstance(error, Refused):
+            gateways.pause(lease.gateway_id, error.text)
+        session.refresh(delivery)
+        next_at = delivery.next_at.isoformat() if delivery.next_at else None
+        events.of_delivery(f"try_{outcome}", delivery, next_at=next_at, **text_dict(error.text))
+
+
+def _may_have_arrived(delivery_id: str) -> bool:
+    """Whether any try so far ended without an answer, or with its worker."""
+    unclear = or_(Attempt.outcome.is_(None), Attempt.outcome == Unknown.__name__.lower())
+    return bool(db.session.scalar(select(exists().where(Attempt.delivery_id == delivery_id, unclear))))
+
+
+def _after_failure(
+    error: TransportError, replay: Replay, tries: int, may_have_arrived: bool
+) -> tuple[DeliveryState, dict[str, Any]]:
+    """State and columns after a failed try."""
+    if isinstance(error, Refused):
+        # Waits while the gateway is paused; a person mends the settings and resumes it.
+        return S.PENDING, {"next_at": utcnow()}
+    if isinstance(error, Rejected):
+        return S.REJECTED, {"next_at": None, "finished_at": utcnow()}
+    if isinstance(error, Unknown) and after_crash_in_sending(replay) is S.OUTCOME_UNKNOWN:
+        return S.OUTCOME_UNKNOWN, {"next_at": first_question(replay)}
+    retry_after = error.retry_after if isinstance(error, Unavailable) else None
+    retry = next_retry(tries, chance=random.random(), retry_after=retry_after)  # noqa: S311
+    if retry.delay is None and may_have_arrived:
+        # "Failed" promises that nothing arrived.
+        return S.OUTCOME_UNKNOWN, {"next_at": None}
+    if retry.delay is None:
+        return S.FAILED, {"next_at": None, "finished_at": utcnow()}
+    return S.PENDING, {"next_at": utcnow() + timedelta(seconds=retry.delay)}
+
+
+def first_question(replay: Replay) -> datetime | None:
+    """When the partner is first asked what became of an unclear delivery; None where only a person can find out."""
+    return utcnow() + timedelta(seconds=FIRST_QUESTION) if replay is Replay.PROBE else None
+
+
+def fail_before_sending(lease: Lease, text: Text) -> None:
+    """Record that nothing could be sent, and why."""
+    with transaction() as session:
+        stored = text_dict(text, **{"class": "Archive"})
+        # "Failed" promises that nothing arrived.
+        state = S.OUTCOME_UNKNOWN if _may_have_arrived(lease.delivery_id) else S.FAILED
+        done = utcnow() if state is S.FAILED else None
+        move(lease, S.LEASED, state, Mover.HOLDER, error=stored, next_at=None, lease_owner=None, finished_at=done)
+        delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
+        events.of_delivery(state.value, delivery, **text_dict(text))
