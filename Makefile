@@ -27,8 +27,8 @@ install: $(DEV_STAMP) ## Install the product, the tools and the test libraries
 
 .PHONY: test
 test: install ## The whole test suite: unit, SQLite and PostgreSQL, real servers, browser
-	$(BIN)/python -m pytest -q -m "not browser and not interop" --durations=10
-	$(BIN)/python -m pytest -q -m "not browser and not server and not interop" --database=postgresql tests/services tests/models tests/migrations tests/crash
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not browser and not interop" --durations=10
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not browser and not server and not interop" --database=postgresql tests/services tests/models tests/migrations tests/crash
 	$(BIN)/python -m pytest -q -m browser
 
 .PHONY: interop

@@ -1,4 +1,4 @@
-"""Writing, checking, validating, growth and memory, beside peers in the same run; and the pages of a large adaptor.
+"""Writing, checking, validating, growth and memory, beside peers in the same run; the pages of a large adaptor; the gateways.
 
 Prints tables; ``--json FILE`` keeps the figures. The official packs are measured
 where ``RULES_DIR`` holds them.
@@ -24,7 +24,7 @@ from invoiceapp.formats.base import Format, registry
 from invoiceapp.formats.validation.validator import Validator
 from invoiceapp.sources.billy.source import BillySource
 
-from . import customers, documents, peers
+from . import customers, documents, gateways, peers
 from .measure import Rate, rates
 
 TEXT_FORMATS = ("peppol-bis-3", "oioubl-2.1", "edifact-d96a", "cii", "json", "csv")
@@ -163,6 +163,7 @@ def main() -> None:
     table = growth(rules_dir)
     warmed, memory = worker_memory()
     pages = customers.measure()
+    sends = gateways.measure()
     print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores; official packs: {'yes' if rules_dir else 'no'}\n"
     )
@@ -174,6 +175,7 @@ def main() -> None:
     print(f"worker: {warmed} MB warmed, {memory} MB after 1 000 documents (goal < {MEMORY_GOAL_MB}: "
           f"{_reached(memory < MEMORY_GOAL_MB)})")  # fmt: skip
     customers.show(pages)
+    gateways.show(sends)
     if arguments.json:
         figures: dict[str, Any] = {name: [rate.median, rate.low, rate.high] for name, rate in results.items()}
         kept = {
@@ -182,6 +184,7 @@ def main() -> None:
             "memory_mb": memory,
             "ratio": ratio,
             "customers": customers.plain(pages),
+            "gateways": gateways.plain(sends),
         }
         arguments.json.write_text(json.dumps(kept, indent=2))
 

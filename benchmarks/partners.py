@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import getpass
 import ipaddress
+import logging
+import os
 import socket
 import ssl
 import subprocess
@@ -56,7 +58,8 @@ def started(kind: str, folder: Path) -> Iterator[int]:
     """One of ``KINDS`` in a process of its own; its port."""
     command = [sys.executable, "-m", "benchmarks.partners", kind, str(folder)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin and process.stdout
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
         yield int(process.stdout.readline())
     finally:
@@ -123,9 +126,7 @@ def _ftps(folder: Path) -> int:
         warnings.simplefilter("ignore", DeprecationWarning)
         from pyftpdlib.authorizers import DummyAuthorizer
         from pyftpdlib.handlers import TLS_FTPHandler
-        from pyftpdlib.log import config_logging
         from pyftpdlib.servers import FTPServer
-    config_logging(level=40)
     authorizer = DummyAuthorizer()
     authorizer.add_user(USER, PASSWORD, str(folder / "in"), perm="elradfmwMT")
     values = {
@@ -194,12 +195,12 @@ KINDS: dict[str, Callable[[Path], int]] = {
 def main() -> None:
     """Serve until told to end."""
     kind, folder = sys.argv[1:]
+    logging.disable()
     (Path(folder) / "in").mkdir(exist_ok=True)
     print(KINDS[kind](Path(folder)), flush=True)
     sys.stdin.read()
-    # Threads of the servers may still wait for clients.
-    sys.stdout.flush()
-    raise SystemExit(0)
+    # Without waiting for threads that still serve somebody.
+    os._exit(0)
 
 
 if __name__ == "__main__":

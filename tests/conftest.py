@@ -197,7 +197,7 @@ def gateway(subscription: Subscription) -> Gateway:
     row = Gateway(
         subscription_id=subscription.id, name="SFTP", kind="sftp",
         config={"host": "127.0.0.1", "port": 1, "username": "u", "folder": ".", "filename": "{type}_{number}_{key8}"},
-        secrets={},
+        secrets={}, expiries_at=utcnow(),
     )  # fmt: skip
     db.session.add(row)
     db.session.commit()

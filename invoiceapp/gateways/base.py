@@ -208,6 +208,20 @@ class KeyPair:
 
 
 @dataclass(frozen=True, slots=True)
+class PartnerCertificate:
+    """Declared fields that hold a certificate of the partner's, and the one that follows it one day.
+
+    What is sent uses the next one from the date in ``switch_on``; around that day both are accepted as the partner's.
+    """
+
+    label: Text
+    certificate: str
+    """Field of the certificate (PEM)"""
+    next_certificate: str
+    switch_on: str
+
+
+@dataclass(frozen=True, slots=True)
 class Authorization:
     """Where a person lets us in, by OAuth 2 with PKCE (RFC 6749, RFC 7636)."""
 
@@ -246,6 +260,8 @@ class Transport(ABC):
     inbound_field: ClassVar[str | None] = None
     #: Pairs that this program can make for the user.
     key_pairs: ClassVar[tuple[KeyPair, ...]] = ()
+    #: Certificates that the partner gives to the user.
+    partner_certificates: ClassVar[tuple[PartnerCertificate, ...]] = ()
     #: Whether a person must let us in at the partner's own page before it can send (``authorize``).
     authorizes: ClassVar[bool] = False
 
@@ -367,6 +383,7 @@ __all__ = [
     "Incoming",
     "KeyPair",
     "LaterReceipt",
+    "PartnerCertificate",
     "Payload",
     "Receipt",
     "Refused",

@@ -15,8 +15,8 @@ CONNECTIONS = Field(
     smallest=1,
     largest=20,
     help=Text(
-        "Så mange forbindelser åbnes der højst til serveren på samme tid. Gælder alle gateways til den; den mindste tæller.",
-        "So many connections are opened to the server at the same time at most. Counts for all its gateways; the smallest holds.",
+        "Så mange forbindelser åbner vi højst til serveren på samme tid, alle gateways til den talt med.",
+        "So many connections we open to the server at the same time at most, all gateways to it counted together.",
     ),
 )
 

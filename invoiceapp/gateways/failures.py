@@ -10,7 +10,10 @@ from .base import Refused, TransportError, Unavailable, Unknown
 
 def transport_error(error: OutboundError, partner: Text) -> TransportError:
     """What a failed conversation means. ``partner`` names who did not answer, with a capital: "Modtagerens server"."""
-    if error.reason in _SETTINGS:
+    # An encryption that breaks after all was sent says nothing of the settings. (Of our certificate TLS 1.3 tells only
+    # then, and before the server reads anything: RFC 8446 4.4.2.4.)
+    broke = error.reason is Reason.TLS and error.sent is Sent.ALL
+    if error.reason in _SETTINGS and not broke:
         return Refused(_SETTINGS[error.reason], str(error))
     if error.sent is Sent.ALL:
         return Unknown(_lost_answer(partner), str(error))

@@ -186,6 +186,14 @@ def test_the_next_address_is_tried_where_one_does_not_answer(names):
         LOOPBACK.connect("partner.example", port, soon()).close()
 
 
+def test_no_piece_of_a_request_waits_for_the_acknowledgement_of_the_one_before():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        LOOPBACK.connect("127.0.0.1", listener.getsockname()[1], soon()) as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_port_where_nobody_listens_is_closed():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         free = listener.getsockname()[1]

@@ -7,10 +7,14 @@ import socket
 import pytest
 from support.outbound import LOOPBACK
 
+from invoiceapp.domain.findings import Text
+from invoiceapp.gateways.base import Unknown
+from invoiceapp.gateways.failures import transport_error
 from invoiceapp.outbound.deadline import Deadline
 from invoiceapp.outbound.errors import OutboundError, Reason, Sent
 from invoiceapp.outbound.guard import Guard
 from invoiceapp.outbound.http import HttpClient
+from invoiceapp.outbound.tls import client_context
 
 pytestmark = pytest.mark.server
 
@@ -270,3 +274,18 @@ def test_an_answer_before_the_whole_body_was_read_is_an_answer(client, peer):
         server.drain(connection)
 
     assert client.request("POST", peer(script=early).url(), soon(), content=BIG).status == 413
+
+
+def test_an_encryption_that_breaks_after_the_whole_body_left_is_no_matter_of_settings(peer, authority):
+    def speaks_in_clear(server, connection):
+        server.read(connection)
+        with socket.socket(fileno=connection.detach()) as raw:
+            raw.sendall(OK)
+            server.closing.wait(5)
+
+    server = peer(context=authority.server(), script=speaks_in_clear)
+    with HttpClient(LOOPBACK, client_context(authority.root)) as client:
+        error = failed(client, "POST", server.url(), content=b"<a/>")
+        server.closing.set()
+    assert (error.reason, error.sent) == (Reason.TLS, Sent.ALL)
+    assert isinstance(transport_error(error, Text("Serveren", "The server")), Unknown)

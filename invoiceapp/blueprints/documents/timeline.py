@@ -49,6 +49,10 @@ def _title(event: Event) -> tuple[str, str, str]:
         "try_rejected": (_("Rejected by the receiver"), "red", "circle-x"),
         "try_unavailable": (_("The receiver could not be reached"), "orange", "wifi-off"),
         "try_unknown": (_("No answer: it is unknown whether it arrived"), "orange", "help-circle"),
+        "asked": (_("The receiver was asked whether it arrived"), "azure", "help-circle"),
+        "not_arrived": (_("Had not arrived: sent once more"), "azure", "refresh"),
+        "repeated": (_("Sent once more; the receiver recognises a repetition"), "azure", "refresh"),
+        "receipt_missing": (_("The receipt has not come in time"), "orange", "clock"),
         "failed": (_("Not sent"), "red", "alert-circle"),
         "recovered": (_("Continued after an interruption"), "orange", "refresh"),
         "tried_again": (_("Tried again by hand"), "azure", "refresh"),
@@ -70,6 +74,8 @@ def _text(event: Event) -> str:
         return str(_("Until %(time)s", time=local_time(datetime.fromisoformat(data["until"]))))
     if event.kind == "converted":
         return say(format_label(data["format"]))
+    if event.kind == "asked":
+        return str(_("The receiver does not have it.") if data.get("answer") == "no" else _("No clear answer."))
     if event.kind == "sending" and data.get("attempt", 1) > 1:
         return str(_("Attempt %(number)s", number=data["attempt"]))
     return ", ".join(str(rule) for rule in data.get("rules", ()))
@@ -100,16 +106,26 @@ def _before_sending(story: Story, delivery: Delivery) -> Entry:
         return _upcoming(_("Sent"), "clock", _("Can be stopped until then"), delivery.next_at)
     if delivery.gateway.is_paused:
         return _upcoming(_("Sent"), "player-pause", _("Waits: the gateway is paused."))
+    rests_until = delivery.gateway.retry_at
+    if rests_until and rests_until > utcnow():
+        return _upcoming(_("Sent"), "clock", _("The receiver's server does not answer. Next attempt"), rests_until)
     if delivery.tries and delivery.next_at and delivery.next_at > utcnow():
         return _upcoming(_("Sent"), "clock", _("Next attempt"), delivery.next_at)
     return _upcoming(_("Sent"), "send")
+
+
+def _received(story: Story) -> Entry:
+    delivery = story.delivery
+    if delivery is not None and delivery.state is S.ACCEPTED and delivery.next_at:
+        return _upcoming(_("Received"), "clock", _("The receipt is awaited until"), delivery.next_at)
+    return _upcoming(_("Received"), "check")
 
 
 def _to_come(story: Story) -> list[Entry]:
     converted = _upcoming(_("Converted"), "file-code")
     validated = _upcoming(_("Validated"), "list-check")
     sent = _upcoming(_("Sent"), "send")
-    received = _upcoming(_("Received"), "check")
+    received = _received(story)
     acknowledged = _upcoming(_("Acknowledged"), "checks", _("Only where the receiver answers with a receipt."))
     if story.document.stage is Stage.QUEUED:
         return [converted, validated, sent, received, acknowledged]

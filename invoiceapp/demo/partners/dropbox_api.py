@@ -169,10 +169,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(200, stored)
 
     def _body(self, *, cut: bool) -> bytes | None:
-        """None where the connection is to be cut in the middle of it."""
+        """None where the connection is to be cut in the middle of it, or the client went away there."""
         length = int(self.headers.get("Content-Length") or 0)
         content = self.rfile.read(length // 2 if cut else length)
-        return None if cut else content
+        return None if len(content) < length else content
 
     def _cut(self) -> None:
         self.close_connection = True

@@ -15,7 +15,7 @@ from .certificates import Unusable
 from .mdn import Disposition, Mdn, MdnInvalid, Mic
 
 PARTNER = Text("Partnerens AS2-server", "The partner's AS2 server")
-_TRY_LATER = frozenset({408, 425, 429, 503})
+_TRY_LATER = frozenset({408, 425, 429, 503, 507})
 _NOT_LET_IN = frozenset({401, 403, 407})
 _NO_SUCH_PLACE = frozenset({404, 405, 410})
 

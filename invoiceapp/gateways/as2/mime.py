@@ -17,6 +17,7 @@ _LINE_END = re.compile(rb"\r?\n")
 _HEADER = re.compile(r"([!-9;-~]+)[ \t]*:[ \t]*(.*)", re.DOTALL)
 #: RFC 2045 6.8: base64 lines have 76 characters, which are 57 octets.
 _OCTETS_PER_LINE = 57
+_LONGEST_TYPE = 2_000
 
 
 class NotMime(ValueError):
@@ -53,9 +54,13 @@ class Entity:
         return self.only("content-type").partition(";")[0].strip().lower()
 
     def parameter(self, name: str) -> str:
-        """A parameter of the content type; empty where it has none."""
+        """A parameter of the content type; empty where it has none. Raises ``NotMime``."""
+        declared = self.only("content-type")
+        if len(declared) > _LONGEST_TYPE:
+            # The standard library takes minutes for some that are as long as a message.
+            raise NotMime("an endless content type")
         header = Message()
-        header["Content-Type"] = self.only("content-type")
+        header["Content-Type"] = declared
         value = header.get_param(name, "")
         return value if isinstance(value, str) else ""
 
@@ -109,18 +114,17 @@ def _divide(octets: bytes) -> tuple[bytes, bytes]:
 
 def fields(block: bytes) -> list[tuple[str, str]]:
     """Header fields, unfolded (RFC 5322 2.2.3). Raises ``NotMime`` for a line that is none."""
-    found: list[tuple[str, str]] = []
+    found: list[tuple[str, list[str]]] = []
     for line in _LINE_END.split(block):
         text = line.decode("utf-8", "replace")
         if text[:1] in (" ", "\t") and found:
-            name, value = found[-1]
-            found[-1] = (name, f"{value} {text.strip()}")
+            found[-1][1].append(text.strip())
         elif text.strip():
             matched = _HEADER.fullmatch(text)
             if not matched:
                 raise NotMime("a line that is no header")
-            found.append((matched[1], matched[2].strip()))
-    return found
+            found.append((matched[1], [matched[2].strip()]))
+    return [(name, " ".join(lines)) for name, lines in found]
 
 
 def parts(entity: Entity) -> list[bytes]:

@@ -18,6 +18,7 @@ from invoiceapp.gateways.base import (
     Expiry,
     Incoming,
     LaterReceipt,
+    PartnerCertificate,
     Receipt,
     Transport,
     TransportError,
@@ -54,6 +55,14 @@ class As2Transport(Transport):
     inbound_field = "mdn_url"
     receives = True
     key_pairs = (OWN,)
+    partner_certificates = (
+        PartnerCertificate(
+            Text("Partnerens AS2-certifikat", "The partner's AS2 certificate"),
+            certificate="partner_certificate",
+            next_certificate="partner_next_certificate",
+            switch_on="partner_switch_on",
+        ),
+    )
 
     def __init__(self, config: Mapping[str, Any], guard: Guard = STRICT) -> None:
         super().__init__(config, guard)

@@ -147,13 +147,22 @@ _NEEDS = {
     ("auth", "bearer"): ("token",),
     ("auth", "header"): ("auth_value",),
     ("auth", "basic"): ("username", "password"),
-    ("auth", "certificate"): ("certificate", "private_key"),
     ("signature", "hmac-sha256"): ("signature_key",),
     ("answer_check", "text"): ("answer_text",),
     ("answer_check", "json"): ("answer_pointer", "answer_value"),
 }
 _DEFAULTS = {field.name: field.default for field in FIELDS}
 _MISSING = Text("Skal udfyldes.", "Must be filled in.")
+_PAIR = ("certificate", "private_key")
+NO_PAIR = Text(
+    "Der mangler et certifikat, så der sendes ikke. Lad systemet lave et under Certifikater, eller indsæt jeres eget.",
+    "There is no certificate, so nothing is sent. Let the system make one under Certificates, or paste your own.",
+)
+
+
+def lacks_pair(config: Mapping[str, Any]) -> bool:
+    """Whether it is to show a certificate that it does not have yet: such a gateway can be saved, and cannot send."""
+    return config.get("auth") == "certificate" and not config.get("certificate")
 
 
 def problems(config: Mapping[str, Any], secrets: frozenset[str]) -> dict[str, Text]:
@@ -165,6 +174,10 @@ def problems(config: Mapping[str, Any], secrets: frozenset[str]) -> dict[str, Te
         for name in names
         if not config.get(name) and name not in secrets
     }
+    if config.get("auth") == "certificate":
+        given = [name for name in _PAIR if config.get(name) or name in secrets]
+        # Neither is fine: the page of certificates makes a pair for a gateway that is saved.
+        found |= {name: _MISSING for name in _PAIR if len(given) == 1 and name not in given}
     for name, read in _READERS.items():
         try:
             if config.get(name):

@@ -81,10 +81,15 @@ class HttpTransport(Transport):
 
     @classmethod
     def findings(cls, config: Mapping[str, Any]) -> list[Finding]:
-        """PUT replaces what lies at its address (RFC 9110 9.3.4)."""
+        """A certificate that is missing yet; PUT, which replaces what lies at its address (RFC 9110 9.3.4)."""
+        found = []
+        if settings.lacks_pair(config):
+            text = settings.NO_PAIR
+            found.append(warning("IA-HTTP-NO-CERTIFICATE", text.da, text.en, turn=Turn.HERE, fix="gateway.certificate"))
         if config.get("method") != "PUT" or "{key}" in (config.get("url") or ""):
-            return []
+            return found
         return [
+            *found,
             warning(
                 "IA-HTTP-PUT-SHARED",
                 "Med PUT kan et dokument erstatte det forrige, når adressen er den samme. Skriv {key} i adressen, eller brug POST.",
@@ -92,7 +97,7 @@ class HttpTransport(Transport):
                 "POST.",
                 turn=Turn.HERE,
                 fix="gateway.url",
-            )
+            ),
         ]
 
     @classmethod
@@ -177,6 +182,8 @@ class HttpTransport(Transport):
         given = frozenset(name for name, value in self.config.items() if value)
         for text in settings.problems(self.config, given).values():
             raise unusable(FieldInvalid(text))
+        if settings.lacks_pair(self.config):
+            raise Refused(settings.NO_PAIR)
 
     def _secrets(self) -> list[str]:
         """What no text may hold, in the forms that go over the wire."""

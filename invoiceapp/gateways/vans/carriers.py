@@ -13,7 +13,7 @@ from typing import Any
 
 from invoiceapp.domain.fields import Field
 from invoiceapp.domain.findings import Finding, Text
-from invoiceapp.gateways.base import Expiry, KeyPair, Transport
+from invoiceapp.gateways.base import Expiry, KeyPair, PartnerCertificate, Transport
 from invoiceapp.gateways.file_drop import Mailbox
 
 #: In the order in which they are offered.
@@ -111,6 +111,17 @@ def expiries(config: Mapping[str, Any]) -> list[Expiry]:
 def key_pairs() -> tuple[KeyPair, ...]:
     """Pairs that this program can make for any of the carriers."""
     return tuple(_prefixed(pair, kind) for kind in KINDS for pair in carrier_class(kind).key_pairs)
+
+
+def partner_certificates() -> tuple[PartnerCertificate, ...]:
+    """Of any of the carriers."""
+    return tuple(
+        PartnerCertificate(
+            one.label, _name(kind, one.certificate), _name(kind, one.next_certificate), _name(kind, one.switch_on)
+        )
+        for kind in KINDS
+        for one in carrier_class(kind).partner_certificates
+    )
 
 
 def _prefixed(pair: KeyPair, kind: str) -> KeyPair:

@@ -45,6 +45,7 @@ class VansTransport(Transport):
     receives = bool(carriers.receiving_kinds())
     inbound_field = carriers.inbound_field()
     key_pairs = carriers.key_pairs()
+    partner_certificates = carriers.partner_certificates()
 
     def __init__(self, config: Mapping[str, Any], guard: Guard = STRICT) -> None:
         super().__init__(config, guard)

@@ -33,7 +33,7 @@ LARGEST = 100 * 1024
 LIFE = timedelta(days=3 * 365)
 _KEY_BITS = 3072
 _SMALLEST_RSA = 2048
-#: Characters of a name in a certificate (RFC 5280 appendix A, ub-common-name and ub-organization-name).
+#: Bytes of a name in a certificate; RFC 5280 appendix A (ub-common-name) says characters, but not all programs count so.
 _LONGEST_NAME = 64
 #: Seconds that opening a PKCS#12 file may take; usual ones take a tenth.
 PATIENCE = 8.0
@@ -66,7 +66,7 @@ def new_pair(name: str, organisation: str) -> Pair:
     """A new RSA key and a certificate for it that it has signed itself."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
     wanted = ((NameOID.COMMON_NAME, name), (NameOID.ORGANIZATION_NAME, organisation))
-    subject = x509.Name([x509.NameAttribute(oid, text[:_LONGEST_NAME]) for oid, text in wanted if text])
+    subject = x509.Name([x509.NameAttribute(oid, _shortened(text)) for oid, text in wanted if text])
     # The partner's clock may be behind ours.
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
     certificate = (
@@ -85,6 +85,10 @@ def new_pair(name: str, organisation: str) -> Pair:
     return Pair(pem(certificate), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
 
 
+def _shortened(name: str) -> str:
+    return name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+
+
 def _usage() -> x509.KeyUsage:
     """To sign with, and to wrap keys for (RFC 5280 4.2.1.3)."""
     return x509.KeyUsage(
@@ -101,11 +105,11 @@ def read_certificate(content: bytes) -> x509.Certificate:
     _require_size(content)
     if b"PRIVATE KEY-----" in content:
         raise FileUnusable(_PRIVATE)
-    found = _certificates(content)
+    found = certificates(content)
     issuers = {one.issuer for one in found if one.issuer != one.subject}
     ends = found if len(found) == 1 else [one for one in found if one.subject not in issuers]
     if len(ends) != 1:
-        raise FileUnusable(_SEVERAL if found else _NO_CERTIFICATE)
+        raise FileUnusable(_SEVERAL)
     if len(pem(ends[0])) > LONGEST_TEXT:
         raise FileUnusable(_TOO_LARGE)
     return ends[0]
@@ -118,15 +122,21 @@ def _require_size(content: bytes) -> None:
         raise FileUnusable(_TOO_LARGE)
 
 
-def _certificates(content: bytes) -> Sequence[x509.Certificate]:
+def certificates(content: bytes) -> Sequence[x509.Certificate]:
+    """All certificates of DER, PEM, bare base64 or PKCS#7, at least one. Raises ``FileUnusable``."""
     try:
-        found = _parsed(content)
-        for one in found:
-            # Both are read only when they are asked for.
-            one.public_key(), one.issuer, one.subject, one.not_valid_after_utc
+        found = [_checked(one) for one in _parsed(content)]
     except (ValueError, UnsupportedAlgorithm):
-        raise FileUnusable(_NO_CERTIFICATE) from None
+        found = []
+    if not found:
+        raise FileUnusable(_NO_CERTIFICATE)
     return found
+
+
+def _checked(certificate: x509.Certificate) -> x509.Certificate:
+    """Parts are read when they are asked for; those that we use must be good. Raises ``ValueError``."""
+    _ = certificate.public_key(), certificate.issuer, certificate.subject, certificate.not_valid_after_utc
+    return certificate
 
 
 def _parsed(content: bytes) -> Sequence[x509.Certificate]:
@@ -134,10 +144,19 @@ def _parsed(content: bytes) -> Sequence[x509.Certificate]:
         return pkcs7.load_pem_pkcs7_certificates(content)
     if b"-----BEGIN" in content:
         return x509.load_pem_x509_certificates(content)
+    der = _from_base64(content)
     try:
-        return [x509.load_der_x509_certificate(content)]
+        return [x509.load_der_x509_certificate(der)]
     except ValueError:
-        return pkcs7.load_der_pkcs7_certificates(content)
+        return pkcs7.load_der_pkcs7_certificates(der)
+
+
+def _from_base64(content: bytes) -> bytes:
+    """Some systems export DER as base64 without its BEGIN and END."""
+    try:
+        return base64.b64decode(b"".join(content.split()), validate=True)
+    except ValueError:
+        return content
 
 
 def read_pkcs12(content: bytes, password: str) -> Pair:

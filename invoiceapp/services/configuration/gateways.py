@@ -22,7 +22,7 @@ from invoiceapp.services.export import events
 from invoiceapp.services.help import help_text
 
 from . import adaptors, environments, expiries, rules, versions
-from .seen import note_seen
+from .seen import keep_renewed, note_seen
 
 _LONGEST_REASON = 500
 _BY_A_PERSON = Text(
@@ -252,10 +252,12 @@ def release(gateway_id: str) -> int:
 def check(gateway_id: str) -> list[CheckStep]:
     """Try the connection without sending an invoice."""
     with transaction():
-        opened = open_transport(db.session.get_one(Gateway, gateway_id))
+        gateway = db.session.get_one(Gateway, gateway_id)
+        opened, stored_secrets = open_transport(gateway), dict(gateway.secrets)
     with opened as transport:
         steps = transport.check()
         seen = dict(transport.seen)
+    keep_renewed(gateway_id, stored_secrets, transport.renewed)
     note_seen(gateway_id, seen)
     return steps
 

@@ -65,4 +65,4 @@ def _public(certificate: x509.Certificate) -> Any:
 
 if __name__ == "__main__":
     asked = json.load(sys.stdin)
-    print(json.dumps(opened(base64.b64decode(asked["content"]), asked["password"])))
+    json.dump(opened(base64.b64decode(asked["content"]), asked["password"]), sys.stdout)

@@ -35,7 +35,7 @@ from invoiceapp.services.export import drawing, events
 from invoiceapp.services.export.rendering import filename
 
 from . import gateways
-from .seen import note_seen
+from .seen import keep_renewed, note_seen
 
 log = logging.getLogger(__name__)
 
@@ -99,11 +99,12 @@ def send(gateway_id: str, format_id: str, address: str, actor: str) -> Sent:
         gateway = session.get_one(Gateway, gateway_id)
         fmt, email = _wanted(gateway, format_id, address)
         example = invoice(now, *_seller(gateway))
-        opened = gateways.open_transport(gateway)
+        opened, stored_secrets = gateways.open_transport(gateway), dict(gateway.secrets)
     consignment = _consignment(example, fmt, _written(fmt, example, now), email)
     with opened as transport:
         sent = _sent(transport, consignment)
         seen = dict(transport.seen)
+    keep_renewed(gateway_id, stored_secrets, transport.renewed)
     with transaction() as session:
         events.record(
             "sample_sent", subscription_id=session.get_one(Gateway, gateway_id).subscription_id, actor=actor,

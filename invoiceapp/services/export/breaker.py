@@ -5,7 +5,7 @@ So a partner's outage costs each delivery few of its tries, and no worker waits 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, or_, update
 
@@ -71,8 +71,3 @@ def clear(gateway_id: str) -> None:
         .where(Gateway.id == gateway_id, Gateway.failures > 0)
         .values(failures=0, failing_since=None, retry_at=None)
     )
-
-
-def resting_until(gateway: Gateway) -> datetime | None:
-    """When it is tried again; None where it does not rest."""
-    return gateway.retry_at if gateway.retry_at and gateway.retry_at > utcnow() else None

@@ -112,9 +112,12 @@ def _deliver_group(gateway_id: str, leases: list[Lease]) -> None:
             _return(leases, slots.pause())
             return
         group = _Group(gateway_id, transport, opened, slot, was_failing)
-        group.deliver(leases)
+        try:
+            group.deliver(leases)
+        finally:
+            # Whatever happened: the partner may not take the replaced secret any more.
+            keep_renewed(gateway_id, stored_secrets, transport.renewed)
         note_seen(gateway_id, transport.seen)
-        keep_renewed(gateway_id, stored_secrets, transport.renewed)
 
 
 class _Group:

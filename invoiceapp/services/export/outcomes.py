@@ -24,6 +24,13 @@ from .leases import Lease, LeaseLost, move
 log = logging.getLogger(__name__)
 
 S = DeliveryState
+#: ``Attempt.outcome`` of a try that the partner said yes to.
+ACCEPTED = "accepted"
+
+_EARLIER = Text(
+    "Et tidligere forsøg kan være nået frem. Spørg modtageren, før du sender igen.",
+    "An earlier try may have arrived. Ask the receiver before you send again.",
+)
 
 
 def accept(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
@@ -32,7 +39,7 @@ def accept(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
         with transaction() as session:
             move(
                 lease, S.SENDING, S.ACCEPTED, Mover.HOLDER,
-                remote_ref=receipt.reference[:500], error=None, next_at=_overdue_at(receipt), lease_owner=None,
+                remote_ref=receipt.reference[:500], error=None, next_at=overdue_at(receipt), lease_owner=None,
                 finished_at=utcnow(),
             )  # fmt: skip
             if receipt.proves_arrival and receipt.final:
@@ -48,7 +55,7 @@ def accept(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
         raise
 
 
-def _overdue_at(receipt: WireReceipt) -> datetime | None:
+def overdue_at(receipt: WireReceipt) -> datetime | None:
     """When a later receipt must have come; see ``recovery.expire_receipts``."""
     return None if receipt.final or receipt.due is None else utcnow() + receipt.due
 
@@ -60,7 +67,7 @@ def _add_receipt(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
             reference=receipt.reference[:500], evidence=dict(receipt.evidence),
         )
     )  # fmt: skip
-    _finish_attempt(attempt_id, "accepted", None)
+    _finish_attempt(attempt_id, ACCEPTED, None)
 
 
 def _finish_attempt(attempt_id: str, outcome: str, error: dict[str, str] | None) -> None:
@@ -71,7 +78,7 @@ def _finish_attempt(attempt_id: str, outcome: str, error: dict[str, str] | None)
 
 def give_back(lease: Lease, attempt_id: str, error: TransportError, replay: Replay) -> None:
     """Record a failed try and where it leaves the delivery."""
-    stored = text_dict(error.text, **{"class": type(error).__name__, "detail": error.detail[:500]})
+    stored = _stored(error, error.text)
     log.warning("delivery %s: %s: %s", lease.delivery_id, type(error).__name__, error.detail or error.text.en)
     outcome = type(error).__name__.lower()
     # Of its own, so that a holder whose lease was lost still leaves what it saw.
@@ -80,6 +87,8 @@ def give_back(lease: Lease, attempt_id: str, error: TransportError, replay: Repl
     with transaction() as session:
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
         state, values = _after_failure(error, replay, delivery.tries, _may_have_arrived(delivery.id))
+        if isinstance(error, Rejected) and state is S.OUTCOME_UNKNOWN:
+            stored = _stored(error, Text(f"{error.text.da} {_EARLIER.da}", f"{error.text.en} {_EARLIER.en}"))
         move(lease, S.SENDING, state, Mover.HOLDER, error=stored, lease_owner=None, **values)
         if isinstance(error, Refused):
             gateways.pause(lease.gateway_id, error.text)
@@ -88,10 +97,14 @@ def give_back(lease: Lease, attempt_id: str, error: TransportError, replay: Repl
         events.of_delivery(f"try_{outcome}", delivery, next_at=next_at, **text_dict(error.text))
 
 
+def _stored(error: TransportError, text: Text) -> dict[str, str]:
+    return text_dict(text, **{"class": type(error).__name__, "detail": error.detail[:500]})
+
+
 def _may_have_arrived(delivery_id: str) -> bool:
-    """Whether any try so far ended without an answer, or with its worker."""
-    unclear = or_(Attempt.outcome.is_(None), Attempt.outcome == Unknown.__name__.lower())
-    return bool(db.session.scalar(select(exists().where(Attempt.delivery_id == delivery_id, unclear))))
+    """Whether any try so far ended without an answer, with its worker, or with a yes whose later receipt never came."""
+    may_have = or_(Attempt.outcome.is_(None), Attempt.outcome.in_((Unknown.__name__.lower(), ACCEPTED)))
+    return bool(db.session.scalar(select(exists().where(Attempt.delivery_id == delivery_id, may_have))))
 
 
 def _after_failure(
@@ -101,6 +114,9 @@ def _after_failure(
     if isinstance(error, Refused):
         # Waits while the gateway is paused; a person mends the settings and resumes it.
         return S.PENDING, {"next_at": utcnow()}
+    if isinstance(error, Rejected) and may_have_arrived:
+        # The no may be about a repetition ("number already used") of what is there since an earlier try.
+        return S.OUTCOME_UNKNOWN, {"next_at": None}
     if isinstance(error, Rejected):
         return S.REJECTED, {"next_at": None, "finished_at": utcnow()}
     if isinstance(error, Unknown) and after_crash_in_sending(replay) is S.OUTCOME_UNKNOWN:

@@ -23,6 +23,7 @@ from invoiceapp.services.errors import ServiceError
 from . import archive, breaker, events, standing
 from .consignments import consignment_of
 from .leases import Lease, LeaseLost, move
+from .outcomes import overdue_at
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +167,7 @@ def _found(lease: Lease, found: WireReceipt) -> None:
     with transaction() as session:
         move(
             lease, S.OUTCOME_UNKNOWN, S.ACCEPTED, Mover.PROBER,
-            remote_ref=found.reference[:500], error=None, next_at=None, finished_at=utcnow(),
+            remote_ref=found.reference[:500], error=None, next_at=overdue_at(found), finished_at=utcnow(),
         )  # fmt: skip
         if found.proves_arrival and found.final:
             move(lease, S.ACCEPTED, S.DELIVERED, Mover.PROBER)

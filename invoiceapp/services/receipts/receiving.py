@@ -87,7 +87,9 @@ def _matched(message_id: str) -> Answer:
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
     lower = {name.lower(): value[:_LONGEST_HEADER] for name, value in headers.items()}
-    return {name: value for name, value in lower.items() if name in _HEADERS or name.startswith("as2-")}
+    kept = {name: value for name, value in lower.items() if name in _HEADERS or name.startswith("as2-")}
+    # Never empty: by its headers a request is told from a file that was fetched.
+    return {"content-type": "", **kept}
 
 
 def _is_full(gateway_id: str) -> bool:

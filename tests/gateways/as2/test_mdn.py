@@ -279,3 +279,11 @@ def test_no_changed_signature_breaks_the_check(sign_once, pairs, data):
 @pytest.fixture(scope="module")
 def sign_once(sign):
     return sign(GOOD)
+
+
+def test_an_endless_content_type_inside_is_not_read():
+    """The standard library takes half a minute for this one."""
+    inner = b'Content-Type: multipart/report; x="' + b";" * 200_000 + b"\r\n\r\n"
+    body = b"--b\r\n" + inner + b"\r\n--b\r\nContent-Type: application/pkcs7-signature\r\n\r\nx\r\n--b--\r\n"
+    with pytest.raises(MdnInvalid, match="endless"):
+        about({"content-type": "multipart/signed; boundary=b"}, body)

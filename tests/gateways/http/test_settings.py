@@ -6,7 +6,7 @@ import pytest
 
 from invoiceapp.domain.delivery import Replay
 from invoiceapp.domain.fields import FieldInvalid, parse_all
-from invoiceapp.gateways.base import registry
+from invoiceapp.gateways.base import Refused, registry
 from invoiceapp.gateways.http import TRANSPORT, HttpTransport
 from invoiceapp.gateways.http.settings import (
     address,
@@ -147,6 +147,7 @@ def test_what_is_no_pointer(raw):
         ({"auth": "header"}, {"token"}, {"auth_value"}),
         ({"auth": "basic", "username": "u"}, set(), {"password"}),
         ({"auth": "certificate"}, {"private_key"}, {"certificate"}),
+        ({"auth": "certificate"}, set(), set()),
         ({"signature": "hmac-sha256"}, set(), {"signature_key"}),
         ({"answer_check": "text"}, set(), {"answer_text"}),
         ({"answer_check": "json", "answer_value": "ok"}, set(), {"answer_pointer"}),
@@ -176,6 +177,12 @@ def test_put_to_one_address_is_warned_about():
     assert [one.rule for one in HttpTransport.findings({"url": URL, "method": "PUT"})] == ["IA-HTTP-PUT-SHARED"]
     assert HttpTransport.findings({"url": URL + "/{key}", "method": "PUT"}) == []
     assert HttpTransport.findings({"url": URL, "method": "POST"}) == []
+
+
+def test_a_certificate_that_is_still_to_be_made_is_asked_for():
+    assert [one.rule for one in HttpTransport.findings({"auth": "certificate"})] == ["IA-HTTP-NO-CERTIFICATE"]
+    with pytest.raises(Refused, match="certificate"):
+        HttpTransport({"url": "https://partner.example/", "auth": "certificate"}).require_usable()
 
 
 def test_certificates_end_one_day(authority):

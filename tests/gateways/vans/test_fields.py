@@ -108,6 +108,8 @@ def test_pairs_name_fields_that_exist():
     for pair in VansTransport.key_pairs:
         assert {pair.certificate, pair.key} <= names
         assert {pair.next_certificate, pair.next_key, pair.switch_on} - {None} <= names
+    [partner] = VansTransport.partner_certificates
+    assert {partner.certificate, partner.next_certificate, partner.switch_on} <= names
 
 
 @pytest.mark.parametrize(

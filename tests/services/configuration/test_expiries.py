@@ -6,7 +6,7 @@ import pytest
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Expiry
-from invoiceapp.models import Event, db
+from invoiceapp.models import Event, Gateway, db
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration import expiries
 
@@ -22,6 +22,15 @@ def ends(partner, monkeypatch):
     found = classmethod(lambda cls, config: [Expiry("certificate", LABEL, NOW + timedelta(days=n), "ab") for n in days])
     monkeypatch.setattr(partner, "expiries", found)
     return days
+
+
+def next_day():
+    """The clock looks at every gateway again."""
+    db.session.query(Gateway).update({"expiries_at": None})
+    db.session.commit()
+    assert expiries.due()
+    expiries.check_due()
+    assert not expiries.due(), "once a day"
 
 
 def warnings():
@@ -52,14 +61,14 @@ def test_levels_are_reached_on_the_day(days, reached):
 def test_people_are_warned_once_for_each_level(gateway, ends):
     ends[:] = [90, 59]
     for _ in range(2):
-        expiries.check_due()
+        next_day()
     assert warnings() == [60]
     ends[:] = [59, 6]
-    expiries.check_due()
+    next_day()
     assert warnings() == [60, 7], "14 and 30 have passed meanwhile"
     ends[:] = [-1]
     for _ in range(2):
-        expiries.check_due()
+        next_day()
     assert warnings() == [60, 7, 0]
     event = db.session.query(Event).filter_by(kind="expires").order_by(Event.id.desc()).first()
     assert (event.data["gateway"], event.data["da"], event.subscription_id) == (
@@ -71,20 +80,20 @@ def test_people_are_warned_once_for_each_level(gateway, ends):
 
 def test_after_a_renewal_the_warnings_begin_anew(gateway, ends):
     ends[:] = [6]
-    expiries.check_due()
+    next_day()
     ends[:] = [700]
-    expiries.check_due()
+    next_day()
     assert gateway.expiry_level is None
     ends[:] = [6.5]
-    expiries.check_due()
+    next_day()
     assert warnings() == [7, 7]
 
 
 def test_a_renewal_that_ends_soon_too_is_not_warned_of_for_a_level_that_it_skips(gateway, ends):
     ends[:] = [6]
-    expiries.check_due()
+    next_day()
     ends[:] = [50]
-    expiries.check_due()
+    next_day()
     assert (warnings(), gateway.expiry_level) == ([7], 60)
 
 
@@ -93,13 +102,13 @@ def test_a_save_warns_of_nothing_and_leaves_that_to_the_clock(gateway, ends):
     expiries.refresh(gateway)
     db.session.commit()
     assert (warnings(), gateway.expiry_level) == ([], None)
-    expiries.check_due()
+    next_day()
     assert warnings() == [7]
 
 
 def test_what_ends_is_listed_soonest_first(gateway, ends):
     ends[:] = [100, 20, -3]
-    expiries.check_due()
+    next_day()
     found = expiries.of_subscription(gateway.subscription_id)
     assert [(one.days_left, one.level) for one in found] == [(-3, 0), (20, 30), (100, None)]
     assert (found[0].label, found[0].fingerprint, found[0].gateway) == (LABEL, "ab", gateway)
@@ -109,14 +118,14 @@ def test_what_ends_is_listed_soonest_first(gateway, ends):
 
 def test_what_cannot_be_read_keeps_what_was_known(gateway, ends, caplog):
     ends[:] = [6]
-    expiries.check_due()
+    next_day()
     gateway.secrets = {"password": secrets.encrypt("x", "gateway/other/password")}
     db.session.commit()
     ends[:] = []
-    expiries.check_due()
+    next_day()
     assert [one.days_left for one in expiries.endings(gateway)] == [6]
     assert gateway.id in caplog.text
     gateway.kind = "pigeon"
     db.session.commit()
-    expiries.check_due()
+    next_day()
     assert [one.days_left for one in expiries.endings(gateway)] == [6]

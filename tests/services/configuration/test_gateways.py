@@ -9,7 +9,7 @@ from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Expiry
 from invoiceapp.models import Environment, Event, Gateway, db, utcnow
 from invoiceapp.services import secrets
-from invoiceapp.services.configuration import gateways
+from invoiceapp.services.configuration import gateways, samples
 from invoiceapp.services.configuration.versions import ChangedMeanwhile
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import InvalidInput, ServiceError
@@ -130,6 +130,25 @@ def test_a_check_remembers_what_the_server_showed(gateway, partner, monkeypatch)
     gateways.check(gateway.id)
     db.session.refresh(gateway)
     assert gateway.seen["host_key"] == "SHA256:abc" and gateway.seen["at"]
+
+
+@pytest.mark.parametrize("how", ["check", "sample"])
+def test_a_secret_that_the_partner_replaced_meanwhile_is_kept(gateway, partner, monkeypatch, how):
+    """Else the next sending would show one that the partner does not take any more."""
+    gateway.secrets = {"password": secrets.encrypt("old", f"gateway/{gateway.id}/password")}
+    db.session.commit()
+
+    def replaces(self, *_consignment):
+        assert self.config["password"] == "old"
+        self.renewed["password"] = "new"
+        return [] if how == "check" else partner.received(*_consignment)
+
+    monkeypatch.setattr(partner, "check" if how == "check" else "send", replaces)
+    if how == "check":
+        gateways.check(gateway.id)
+    else:
+        samples.send(gateway.id, "edifact-d96a", "", "ida@example.com")
+    assert gateways.unsealed(db.session.get_one(Gateway, gateway.id, populate_existing=True))["password"] == "new"
 
 
 def test_a_save_reads_anew_what_ends(gateway, partner, monkeypatch):

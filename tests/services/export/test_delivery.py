@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, update
@@ -14,7 +15,7 @@ from invoiceapp.models import Attempt, Delivery, Event, Gateway, Receipt, Rendit
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import transaction
-from invoiceapp.services.export import archive, delivery, standing
+from invoiceapp.services.export import archive, delivery, recovery, standing
 from invoiceapp.services.export.delivery import LeaseLost
 
 S = DeliveryState
@@ -234,6 +235,32 @@ def test_a_used_up_plan_after_an_unclear_try_never_says_that_nothing_arrived(rea
     partner.outcomes.append(Unavailable(NO))
     delivery.deliver_due()
     assert row.state is S.OUTCOME_UNKNOWN
+
+
+def test_a_used_up_plan_after_a_yes_whose_receipt_never_came_never_says_that_nothing_arrived(ready, partner):
+    row = ready(tries=len(RETRY_PLAN) - 2)
+    partner.outcomes.append(WireReceipt("ref", {}, proves_arrival=False, final=False, due=timedelta(hours=4)))
+    delivery.deliver_due()
+    assert recovery.expire_receipts(utcnow() + timedelta(hours=5)) == 1
+    # As after the partner was asked, or a repetition was found to be safe.
+    row.state, row.next_at, row.tries = S.PENDING, utcnow(), len(RETRY_PLAN) - 1
+    db.session.commit()
+    partner.outcomes.append(Unavailable(NO))
+    delivery.deliver_due()
+    assert row.state is S.OUTCOME_UNKNOWN
+
+
+def test_a_no_after_an_unclear_try_does_not_hide_what_may_have_arrived(ready, partner):
+    """A partner that has the document from the first try refuses its number the second time."""
+    row = ready()
+    partner.outcomes += [Unknown(NO), Rejected(Text("Nummeret er brugt.", "The number is in use."))]
+    delivery.deliver_due()
+    row.next_at = utcnow()
+    db.session.commit()
+    delivery.deliver_due()
+    assert (row.state, row.next_at, row.finished_at) == (S.OUTCOME_UNKNOWN, None, None)
+    assert row.error["en"].startswith("The number is in use.") and "may have arrived" in row.error["en"]
+    assert [one.outcome for one in attempts(row)] == ["unknown", "rejected"]
 
 
 def test_the_second_try_has_the_same_ids(ready, partner):

@@ -78,6 +78,15 @@ def test_what_is_only_promised_is_accepted(unclear, asked):
     assert again(row).state is S.ACCEPTED
 
 
+def test_a_later_receipt_that_was_found_to_be_on_its_way_is_waited_for_so_long(unclear, asked):
+    row = unclear()
+    time_comes()
+    asked.append(WireReceipt("ref", {}, proves_arrival=True, final=False, due=timedelta(hours=4)))
+    probing.probe_due()
+    found = again(row)
+    assert found.state is S.ACCEPTED and utcnow() < found.next_at < utcnow() + timedelta(hours=5)
+
+
 def test_two_proven_noes_minutes_apart_send_it_again_with_the_same_key(unclear, asked, partner):
     row = unclear()
     asked += [None, None]

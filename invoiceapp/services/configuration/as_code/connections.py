@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from invoiceapp.domain.fields import counting
 from invoiceapp.domain.findings import Text
 from invoiceapp.services import secrets
 from invoiceapp.services.secrets import SecretUnreadable
@@ -39,7 +40,7 @@ def connect(work: Work, subject: Subject, wanted: Connection, stored: Stored) ->
             if values[name] != old[name]:
                 work.change(subject, f"config.{name}", old[name], values[name])
     kept = secrets.kept_for(wanted.fields, old if stored.config else {}, values, stored.secrets)
-    sealed = _seal(work, subject, wanted, stored, kept)
+    sealed = _seal(work, subject, wanted, stored, kept, counting(wanted.fields, values))
     references = {**stored.references, **{name: secret.reference for name, secret in wanted.secrets.items()}}
     for name, reference in references.items():
         if name in stored.references and stored.references[name] != reference:
@@ -57,7 +58,7 @@ def _shown(reference: Mapping[str, str]) -> str:
 
 
 def _seal(
-    work: Work, subject: Subject, wanted: Connection, stored: Stored, kept: Mapping[str, str]
+    work: Work, subject: Subject, wanted: Connection, stored: Stored, kept: Mapping[str, str], counts: frozenset[str]
 ) -> dict[str, str]:  # fmt: skip
     sealed = dict(kept)
     for name, secret in wanted.secrets.items():
@@ -70,12 +71,13 @@ def _seal(
             sealed[name] = secrets.encrypt(secret.value, f"{stored.context}/{name}")
             work.secrets.append((subject, name, "differs"))
             work.change(subject, f"secrets.{name}", None, "differs" if name in stored.secrets else "new")
-    _complain_of_lost(work, wanted, stored, sealed)
+    _complain_of_lost(work, wanted, counts & stored.secrets.keys(), sealed)
     for field in wanted.fields:
         # A source may wait for its credentials; a gateway without them could never send.
         if (
             field.secret
             and field.required
+            and field.name in counts
             and field.name not in sealed | wanted.secrets
             and subject.gateway is not None
         ):
@@ -110,8 +112,9 @@ def _without_value(
     )
 
 
-def _complain_of_lost(work: Work, wanted: Connection, stored: Stored, sealed: Mapping[str, str]) -> None:
-    for name in stored.secrets:
+def _complain_of_lost(work: Work, wanted: Connection, needed: Collection[str], sealed: Mapping[str, str]) -> None:
+    """``needed``: the stored ones that still count."""
+    for name in sorted(needed):
         if name not in sealed and name not in wanted.secrets:
             moved = Text(
                 "Adressen er ændret, så hemmeligheden skal angives igen.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from invoiceapp.domain.fields import Field, FieldType
+from invoiceapp.domain.fields import Field, FieldType, counting
 from invoiceapp.domain.findings import Text
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.gateways.base import registry as transports
@@ -171,7 +171,7 @@ def _kind(section: Section, known: Mapping[str, Any]) -> Any:
 
 
 def _connection(section: Section, fields: tuple[Field, ...], *, whole: bool) -> Connection:
-    """``whole``: required fields must be there."""
+    """``whole``: required fields that count must be there."""
     open_fields = [item for item in fields if not item.secret]
     config = section.section("config")
     values: dict[str, Any] | None = None
@@ -184,13 +184,15 @@ def _connection(section: Section, fields: tuple[Field, ...], *, whole: bool) -> 
         given = {name: stored_form(value) for name, value in config.given(open_fields).items()}
         values = {item.name: item.default if given.get(item.name) is None else given[item.name] for item in open_fields}
     if whole:
-        _complain_of_missing(section, config, open_fields)
+        counts = counting(fields, values or {item.name: item.default for item in open_fields})
+        _complain_of_missing(section, config, [item for item in open_fields if item.name in counts])
     return Connection(section, fields, values, secrets_in(section.section("secrets"), fields))
 
 
 def _complain_of_missing(section: Section, config: Section | None, fields: Iterable[Field]) -> None:
     for item in fields:
-        if item.required and item.name not in (config.entries if config else ()):
+        # What has a default may be left out: an export does.
+        if item.required and item.default is None and item.name not in (config.entries if config else ()):
             missing = Text(f"»{item.name}« ({item.label.da}) mangler.", f"“{item.name}” ({item.label.en}) is missing.")
             (config or section).complain(missing)
 

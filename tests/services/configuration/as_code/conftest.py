@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 
 from invoiceapp.config import Config
-from invoiceapp.domain.fields import Field, FieldType, parse
+from invoiceapp.domain.fields import Field, FieldInvalid, FieldType, parse
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.identifiers import Participant
 from invoiceapp.formats.base import registry as formats
@@ -40,6 +40,8 @@ HARD_TEXTS = (
     "Æblegrød & Rødgrød ApS", "עברית", "🧾👩‍👩‍👧", "‮baglæns", "\u2028linje", "ﬁ", "a\u0301", "x" * 300, "<script>alert(1)</script>",
 )  # fmt: skip
 HARD_LINES = ("Til {receiver}\n\n  indrykket: ja\n# nej\n---\n\nHilsen\n🧾", "a\n \nb", "a\tb\nc", "én\r\nto")
+#: What fields take that take little else: names, addresses of folders, header names.
+PLAIN_TEXTS = ("firma", "007", "/ind", "X-Key", "https://partner.example/in")
 #: Values of fields with a form, by what they are called.
 FORMED = {
     "unspsc": "44121600", "country": "DK", "deliveryCountry": "SE", "vatNumber": "DK12345674", "cardNumber": "012345",
@@ -49,6 +51,15 @@ FORMED = {
     "folder": "/ind/æ ø", "filename": "{type}.{number}_{key8}", "subject": "Nr. {number}: »{type}«", "body": HARD_LINES[0],
     "base_url": "https://billy.example/v2",
 }  # fmt: skip
+
+
+def fits(field: Field, text: str) -> bool:
+    """Whether a field takes it."""
+    try:
+        parse(field, text)
+    except FieldInvalid:
+        return False
+    return True
 
 
 def value_for(field: Field, chance: random.Random) -> Any:
@@ -67,9 +78,11 @@ def value_for(field: Field, chance: random.Random) -> Any:
         FieldType.DATE: lambda: f"2027-0{chance.randint(1, 9)}-1{chance.randint(0, 9)}",
         FieldType.URL: lambda: chance.choice(["https://partner.example/in?a=b", "http://127.0.0.1:8080/x"]),
         FieldType.MULTILINE: lambda: chance.choice(HARD_LINES),
-        FieldType.TEXT: lambda: chance.choice(HARD_TEXTS),
-    }[field.type]()
-    value = parse(field, FORMED.get(field.name, typed))
+        FieldType.TEXT: lambda: chance.choice([text for text in (*HARD_TEXTS, *PLAIN_TEXTS) if fits(field, text)]),
+    }[field.type]
+    # Carriers put their name before their fields' own.
+    formed = FORMED.get(field.name) or FORMED.get(field.name.partition("_")[2], "")
+    value = parse(field, formed if formed and fits(field, formed) else typed())
     return {"scheme": value.scheme, "value": value.value} if isinstance(value, Participant) else value
 
 

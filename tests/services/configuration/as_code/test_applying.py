@@ -547,8 +547,33 @@ def test_two_names_that_spell_the_same_get_variables_of_their_own(build):
     builder = build(1)
     found = builder.subscription("To")
     for name in ("A-B", "a b", "🧾", "💶"):
-        builder.gateway(found, "email", name)
+        builder.gateway(found, "ftp", name)
     text = export("To")
     names = [line.split('"')[1] for line in text.splitlines() if "env:" in line]
     assert len(set(names)) == len(names) == 4
     assert all(name.startswith("INVOICEAPP_SECRET_") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("kind", "chosen", "secret"),
+    [
+        ("email", "{host: mail.example, sender: a@b.dk, auth: none}", None),
+        ("email", "{host: mail.example, sender: a@b.dk, username: u}", "password"),
+        ("vans", '{carrier: sftp, mailbox: "5790000000000", sftp_host: s.example, sftp_username: u}', "sftp_password"),
+    ],
+)
+def test_only_what_counts_beside_the_other_choices_must_be_there(monkeypatch, kind, chosen, secret):
+    monkeypatch.setenv("INVOICEAPP_SECRET_P", "x")
+    text = f"\n  - name: M\n    kind: {kind}\n    config: {chosen}\n"
+    if secret:
+        text += f"    secrets: {{{secret}: {{env: INVOICEAPP_SECRET_P}}}}\n"
+    run(file(text, " []"))
+    assert set(one(Gateway, name="M").secrets) == ({secret} if secret else set())
+
+
+def test_a_secret_that_does_not_count_any_more_goes_without_a_complaint(monkeypatch):
+    monkeypatch.setenv("INVOICEAPP_SECRET_P", "x")
+    text = "\n  - name: H\n    kind: http\n    config: {url: https://h.example/x, auth: %s}\n"
+    run(file(text % "bearer" + "    secrets: {token: {env: INVOICEAPP_SECRET_P}}\n", " []"))
+    assert run(file(text % "none", " []")) == ["gateway H: config.auth: bearer → none"]
+    assert one(Gateway, name="H").secrets == {}

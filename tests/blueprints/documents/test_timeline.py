@@ -1,0 +1,61 @@
+"""What the timeline says of deliveries whose outcome was unclear, and of gateways that rest."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from invoiceapp.domain.delivery import DeliveryState
+from invoiceapp.models import db, utcnow
+from invoiceapp.services.export import events
+
+S = DeliveryState
+
+
+@pytest.fixture
+def delivery(make_customer: Any, make_document: Any, make_delivery: Any) -> Any:
+    """``delivery(state, **columns)``."""
+
+    def make(state: DeliveryState, **columns: Any) -> Any:
+        return make_delivery(make_document(make_customer("Fjordby Kommune"), "1001"), state, **columns)
+
+    return make
+
+
+def _page(signed_in: Any, row: Any) -> str:
+    return str(signed_in.get(f"/documents/{row.document_id}").get_data(as_text=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "words"),
+    [
+        ("asked", {"answer": "no"}, ("was asked whether it arrived", "The receiver does not have it.")),
+        ("asked", {"answer": "no_answer"}, ("was asked whether it arrived", "No clear answer.")),
+        ("not_arrived", {}, ("Had not arrived: sent once more",)),
+        ("repeated", {}, ("the receiver recognises a repetition",)),
+        ("receipt_missing", {"da": "Ventet.", "en": "Waited for."}, ("has not come in time", "Waited for.")),
+    ],
+)
+def test_what_was_done_about_an_unclear_outcome_is_told(signed_in, delivery, kind, data, words):
+    row = delivery(S.OUTCOME_UNKNOWN, next_at=None)
+    events.of_delivery(kind, row, **data)
+    db.session.commit()
+    html = _page(signed_in, row)
+    assert [one for one in words if one not in html] == []
+
+
+def test_a_gateway_that_rests_says_when_it_is_tried_again(signed_in, delivery):
+    row = delivery(S.PENDING)
+    row.gateway.failures, row.gateway.retry_at = 5, utcnow() + timedelta(minutes=2)
+    db.session.commit()
+    assert "server does not answer. Next attempt" in _page(signed_in, row)
+
+
+def test_a_receipt_that_is_awaited_says_until_when(signed_in, delivery):
+    row = delivery(S.ACCEPTED, next_at=utcnow() + timedelta(hours=3))
+    assert "The receipt is awaited until" in _page(signed_in, row)
+    row.next_at = None
+    db.session.commit()
+    assert "awaited" not in _page(signed_in, row)
