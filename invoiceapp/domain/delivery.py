@@ -52,6 +52,8 @@ _MOVES: dict[tuple[DeliveryState, DeliveryState], frozenset[Mover]] = {
     # Its customer was deactivated, or it is older than the first date that is exported. Nothing has left yet. Not a person's
     # move: who sends again (``services/export/actions.py``) replaces only what is over.
     (S.PENDING, S.SUPERSEDED): frozenset({Mover.DISPATCHER}),
+    # An earlier try without an answer arrived after all: it is not repeated.
+    (S.PENDING, S.ACCEPTED): frozenset({Mover.MATCHER}),
     (S.LEASED, S.PENDING): frozenset({Mover.REAPER, Mover.HOLDER}),
     (S.LEASED, S.SENDING): frozenset({Mover.HOLDER}),
     (S.LEASED, S.FAILED): frozenset({Mover.HOLDER}),

@@ -67,9 +67,10 @@ def _silent(partner: Text) -> Text:
 
 def _cut(partner: Text) -> Text:
     return Text(
-        f"Forbindelsen brød, før {_lower(partner.da)} havde hele dokumentet. Intet er leveret; vi prøver igen af os selv.",
-        f"The connection broke before {_lower(partner.en)} had the whole document. Nothing was delivered; we try again by "
-        "ourselves.",
+        f"Forbindelsen til {_lower(partner.da)} brød. Intet er leveret; vi prøver igen af os selv. "
+        "Bliver det ved, så kontrollér servernavn og port, eller spørg modtageren.",
+        f"The connection to {_lower(partner.en)} broke. Nothing was delivered; we try again by ourselves. "
+        "If it goes on, check server name and port, or ask the receiver.",
     )
 
 

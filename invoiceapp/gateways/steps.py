@@ -25,7 +25,7 @@ def network_steps(
         except OutboundError as error:
             raise transport_error(error, partner) from error
         shown = ", ".join(found[:3])
-        return Text(f"{host} er {shown}.", f"{host} is {shown}.")
+        return Text(f"Fundet på adressen {shown}.", f"Found at the address {shown}.")
 
     def reach() -> Text:
         try:

@@ -29,6 +29,7 @@ pending          leased           dispatcher
 pending          blocked          dispatcher person
 pending          cancelled        person
 pending          superseded       dispatcher
+pending          accepted         matcher
 leased           pending          reaper holder
 leased           sending          holder
 leased           failed           holder

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
-from support.fault_proxy import FaultProxy, Harm, at_random
+from support.fault_proxy import Fault, FaultProxy, Harm, Way, at_random
 from support.receivers import (
     RECEIVERS,
     As2Receiver,
@@ -48,8 +48,10 @@ SENDS = int(os.environ.get("FAULT_SENDS", "60"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 #: Those that take time less often.
 HARMS = (Harm.RESET, Harm.CUT, Harm.HALF_CLOSE, Harm.REFUSE) * 2 + (Harm.STALL, Harm.SLOW)
-#: Of the connections; one connection carries up to a batch of deliveries.
-SHARE = 0.7
+#: Bytes after which the last connections come to harm.
+MOST = 12_000
+#: Of the answers to documents that took effect.
+LOST = 0.15
 ROUNDS = 2
 #: Seconds that a partner may take.
 STEP = 0.4
@@ -61,13 +63,18 @@ class Line:
 
     receiver: Callable[[Path], Receiver]
     replay: Replay
+    share: float = 0.85
+    """Of the connections that come to harm; one connection carries up to a batch of deliveries"""
+    least: int = 50
+    """Bytes before the harm, so that not all of it strikes greetings"""
 
 
 LINES = {
-    "sftp": Line(SftpReceiver, Replay.SAFE),
-    "ftp": Line(FtpReceiver, Replay.SAFE),
+    "sftp": Line(SftpReceiver, Replay.SAFE, least=1_500),
+    # Each file has a connection of its own besides.
+    "ftp": Line(FtpReceiver, Replay.SAFE, share=0.3),
     "dropbox": Line(DropboxReceiver, Replay.SAFE),
-    "vans": Line(VansReceiver, Replay.SAFE),
+    "vans": Line(VansReceiver, Replay.SAFE, least=1_500),
     "as2": Line(lambda folder: As2Receiver(folder, plain=True), Replay.SAFE),
     "http": Line(lambda folder: HttpReceiver(folder, dedupes=True), Replay.SAFE),
     "http-asked": Line(lambda folder: HttpReceiver(folder, asked=True), Replay.PROBE),
@@ -88,8 +95,9 @@ def test_nothing_is_lost_nothing_is_doubled_and_what_is_unclear_is_said_to_be(
     line = LINES[name]
     with line.receiver(tmp_path / "receiver") as receiver, FaultProxy(receiver.port, ftp=receiver.ftp) as proxy:
         sent = outbox(receiver.kind, receiver.config(proxy.port), SENDS)
-        proxy.plan = at_random(SEED, SHARE, HARMS)
         chance = random.Random(SEED)
+        proxy.plan = at_random(SEED, line.share, HARMS, line.least, MOST)
+        receiver.on_effect = lambda: lose_answers(proxy, chance)
         for _ in range(ROUNDS):
             kill_at_random(start_worker, receiver, chance)
             recover(proxy)
@@ -98,8 +106,15 @@ def test_nothing_is_lost_nothing_is_doubled_and_what_is_unclear_is_said_to_be(
             assert worker.exitcode == 0, (tmp_path / "worker.log").read_text()[-3000:]
         recover(proxy)
         proxy.heal()
+        receiver.on_effect = lambda: None
         work_until_nothing_moves()
         check_books(line, receiver, sent)
+
+
+def lose_answers(proxy: FaultProxy, chance: random.Random) -> None:
+    """Now and then, when a document has just taken effect: the moment that a fault at random seldom meets."""
+    if chance.random() < LOST:
+        proxy.strike(Fault(chance.choice((Harm.RESET, Harm.CUT, Harm.HALF_CLOSE)), chance.randrange(20), Way.DOWN))
 
 
 def kill_at_random(start_worker: StartWorker, receiver: Receiver, chance: random.Random) -> None:
@@ -127,7 +142,7 @@ def check_books(line: Line, receiver: Receiver, sent: dict[str, str]) -> None:
     rows = db.session.scalars(select(Delivery)).all()
     assert {row.id for row in rows} == set(sent)
     gateway = db.session.get_one(Gateway, rows[0].gateway_id)
-    assert gateway.paused_at is None, gateway.pause_reason
+    assert gateway.paused_at is None, gateway.paused_reason
     with gateways.open_transport(gateway) as transport:
         assert transport.replay is line.replay
     effects = Counter(receiver.effects)
@@ -143,7 +158,7 @@ def check_books(line: Line, receiver: Receiver, sent: dict[str, str]) -> None:
     outcomes = Counter(db.session.scalars(select(Attempt.outcome)))
     print(outcomes, Counter(row.state.value for row in rows))
     assert set(outcomes) <= {"accepted", "unavailable", "unknown", None}, "a broken line is no answer of the partner"
-    assert outcomes["unavailable"] + outcomes["unknown"] > SENDS // 20, "the line was well"
+    assert outcomes["unavailable"] + outcomes["unknown"] > 0, "the line was well"
 
 
 def check_row(line: Line, row: Delivery, *, has_it: bool) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import struct
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.fault_proxy import Fault, FaultProxy, Harm, always
 
 from invoiceapp.gateways.base import Consignment, Payload
 
@@ -40,67 +38,13 @@ def consignment() -> Callable[..., Consignment]:
     return make
 
 
-class Proxy:
-    """Passes bytes to ``target`` until the client has sent ``limit``; then resets, or falls silent."""
-
-    def __init__(self, target: int, limit: int, *, stall: bool = False) -> None:
-        self._target, self._left, self._stall = target, limit, stall
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._sockets: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._run)]
-        self._threads[0].start()
-
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            client, _ = self._listener.accept()
-            server = socket.create_connection(("127.0.0.1", self._target))
-            self._sockets += [client, server]
-            back = threading.Thread(target=self._backward, args=(server, client))
-            self._threads.append(back)
-            back.start()
-            self._forward(client, server)
-            if not self._stall:
-                server.shutdown(socket.SHUT_RDWR)
-                back.join(timeout=5)
-                # Lingering for 0 s makes the close a reset.
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                client.close()
-
-    def _forward(self, client: socket.socket, server: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := client.recv(4096):
-                server.sendall(data[: self._left])
-                self._left -= len(data)
-                if self._left <= 0:
-                    break
-
-    def _backward(self, server: socket.socket, client: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := server.recv(4096):
-                if self._stall and self._left <= 0:
-                    continue
-                client.sendall(data)
-
-    def close(self) -> None:
-        for end in (self._listener, *self._sockets):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(timeout=5)
-        for end in (self._listener, *self._sockets):
-            end.close()
-
-
 @pytest.fixture
-def proxy() -> Iterator[Callable[..., Proxy]]:
-    """Makes proxies: ``proxy(target_port, limit, stall=False)``."""
-    made: list[Proxy] = []
+def proxy() -> Iterator[Callable[..., FaultProxy]]:
+    """Makes proxies: ``proxy(target_port, limit, stall=False)`` resets, or falls silent, after so many bytes of the client's."""
+    with contextlib.ExitStack() as stack:
 
-    def make(target: int, limit: int, *, stall: bool = False) -> Proxy:
-        made.append(Proxy(target, limit, stall=stall))
-        return made[-1]
+        def make(target: int, limit: int, *, stall: bool = False) -> FaultProxy:
+            fault = Fault(Harm.STALL if stall else Harm.RESET, limit)
+            return stack.enter_context(FaultProxy(target, always(fault)))
 
-    yield make
-    for one in made:
-        one.close()
+        yield make

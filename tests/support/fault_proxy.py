@@ -73,8 +73,8 @@ def always(fault: Fault) -> Plan:
     return lambda number: fault
 
 
-def at_random(seed: int, share: float, harms: tuple[Harm, ...], most: int = 60_000) -> Plan:
-    """Faults for a ``share`` of the connections, early ones as often as late ones up to ``most`` bytes.
+def at_random(seed: int, share: float, harms: tuple[Harm, ...], least: int = 1, most: int = 60_000) -> Plan:
+    """Faults for a ``share`` of the connections, after ``least`` to ``most`` bytes, of every magnitude as often.
 
     The fault of a connection depends on the seed and its number only.
     """
@@ -83,7 +83,7 @@ def at_random(seed: int, share: float, harms: tuple[Harm, ...], most: int = 60_0
         chance = random.Random(seed * 1_000_003 + number)
         if chance.random() >= share:
             return WELL
-        after = round(most ** chance.random()) - 1
+        after = round(least * (most / least) ** chance.random()) - 1
         rate = chance.choice((20_000, 200_000))
         noise = chance.randbytes(chance.randrange(1, 200)) + b"\r\n"
         return Fault(chance.choice(harms), after, chance.choice(tuple(Way)), rate, noise)

@@ -42,6 +42,17 @@ NO_RSA = Text(
 )
 
 
+_NO_OWN = Text(
+    "Vores certifikat eller nøgle mangler. Lav dem under »Certifikater« på gatewayens side, og send partneren certifikatet.",
+    "Our certificate or key is missing. Make them under “Certificates” on the page of the gateway, and give the partner the "
+    "certificate.",
+)
+_NO_PARTNER = Text(
+    "Partnerens certifikat mangler. Bed partneren om det, og hent det ind under »Certifikater« på gatewayens side.",
+    "The partner's certificate is missing. Ask the partner for it, and upload it under “Certificates” on the page of the gateway.",
+)
+
+
 class Unusable(ValueError):
     """A certificate or key that cannot be used; ``text`` says why. Quotes nothing of a key."""
 
@@ -127,13 +138,22 @@ def own_pair(config: Mapping[str, Any], day: date) -> tuple[x509.Certificate, Pr
     names = ("own_certificate", "own_key")
     if config.get("own_next_certificate") and config.get("own_next_key") and _has_switched(config, "own", day):
         names = ("own_next_certificate", "own_next_key")
-    return load_pair(*(str(config.get(name) or "") for name in names))
+    certificate, key = (str(config.get(name) or "") for name in names)
+    if not (certificate and key):
+        raise Unusable(_NO_OWN)
+    return load_pair(certificate, key)
 
 
 def partner_certificate(config: Mapping[str, Any], day: date) -> x509.Certificate:
     """What we encrypt for on a day. Raises ``Unusable``."""
     is_next = config.get("partner_next_certificate") and _has_switched(config, "partner", day)
-    return load_certificate(str(config.get("partner_next_certificate" if is_next else "partner_certificate") or ""))
+    return _theirs(config.get("partner_next_certificate" if is_next else "partner_certificate"))
+
+
+def _theirs(text: object) -> x509.Certificate:
+    if not text:
+        raise Unusable(_NO_PARTNER)
+    return load_certificate(str(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +189,7 @@ def partner_signers(config: Mapping[str, Any], day: date) -> list[x509.Certifica
     current, following = config.get("partner_certificate"), config.get("partner_next_certificate")
     switch = _switch_date(config, "partner")
     if not following or switch is None:
-        return [load_certificate(str(current or ""))]
+        return [_theirs(current)]
     wanted = [(current, day <= switch + WINDOW), (following, day >= switch - WINDOW)]
     return [load_certificate(str(text)) for text, counts in wanted if text and counts]
 

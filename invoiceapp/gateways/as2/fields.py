@@ -22,6 +22,18 @@ _PEM = Text(
     "I PEM-form, med linjerne BEGIN CERTIFICATE og END CERTIFICATE.",
     "In PEM, with its lines BEGIN CERTIFICATE and END CERTIFICATE.",
 )
+_MADE_HERE = Text(
+    "Lad felterne stå tomme, og gem: certifikat og nøgle laves bagefter under »Certifikater« på gatewayens side. Har I dem i "
+    "forvejen, kan de hentes ind samme sted eller indsættes her i PEM-form.",
+    "Leave these empty, and save: certificate and key are made afterwards under “Certificates” on the page of the gateway. "
+    "Where you have them, import them there, or paste them here in PEM.",
+)
+_UPLOADED = Text(
+    "Lad feltet stå tomt, og gem: partnerens fil hentes ind under »Certifikater« på gatewayens side, hvor fingeraftrykket "
+    "vises. Den kan også indsættes her i PEM-form.",
+    "Leave it empty, and save: upload the partner's file under “Certificates” on the page of the gateway, which shows the "
+    "fingerprint. It can also be pasted here in PEM.",
+)
 _NAME_HELP = Text(
     "Præcis som aftalt; store og små bogstaver tæller. Bogstaver uden æ, ø, å, cifre og tegn, højst 128.",
     "Exactly as agreed; capitals count. Unaccented letters, digits and signs, 128 at most.",
@@ -61,8 +73,6 @@ FIELDS = (
             "May hold {number}, {type} (Faktura or Kreditnota), {sender} and {receiver}.",
         ),
     ),
-    CA_CERTIFICATE,
-    CONNECTIONS,
     Field("sign", Text("Signér", "Sign"), FieldType.BOOLEAN, default=True, group=_SECURITY),
     Field(
         "digest",
@@ -117,7 +127,7 @@ FIELDS = (
         default="base64",
         group=_SECURITY,
     ),
-    Field("own_certificate", LABELS["own_certificate"], FieldType.MULTILINE, help=_PEM, group=_OWN),
+    Field("own_certificate", LABELS["own_certificate"], FieldType.MULTILINE, help=_MADE_HERE, group=_OWN),
     Field(
         "own_key",
         Text("Vores private nøgle", "Our private key"),
@@ -147,7 +157,7 @@ FIELDS = (
             "From this date on we sign with the next one. Agree on the date with the partner.",
         ),
     ),
-    Field("partner_certificate", LABELS["partner_certificate"], FieldType.MULTILINE, help=_PEM, group=_PARTNER),
+    Field("partner_certificate", LABELS["partner_certificate"], FieldType.MULTILINE, help=_UPLOADED, group=_PARTNER),
     Field(
         "partner_next_certificate", LABELS["partner_next_certificate"], FieldType.MULTILINE, help=_PEM, group=_PARTNER
     ),
@@ -229,4 +239,6 @@ FIELDS = (
         ),
     ),
     Field("password", Text("Adgangskode", "Password"), secret=True, group=_LOGIN),
+    CA_CERTIFICATE,
+    CONNECTIONS,
 )

@@ -29,8 +29,8 @@ FIELDS = (
         required=True,
         pattern=r"[A-Za-z0-9_-]{1,100}",
         help=Text(
-            "Står på appens side på dropbox.com/developers/apps. Bogstaver og tal.",
-            "Stands on the page of the app at dropbox.com/developers/apps. Letters and digits.",
+            "Står på appens side på dropbox.com/developers/apps. Kun bogstaver (uden æ, ø, å), tal, - og _.",
+            "Stands on the page of the app at dropbox.com/developers/apps. Unaccented letters, digits, - and _ only.",
         ),
     ),
     Field(

@@ -47,12 +47,26 @@ def refusal(stage: Stage, code: int, reply: str, address: str = "") -> Transport
         return login_refused(detail)
     if 500 <= code <= 599:
         return _permanent(stage, code, answer, detail, address)
-    # 4xx by RFC 5321 4.2.1; anything else is no SMTP, and has not taken the message either.
+    if not 400 <= code <= 499:
+        return _no_smtp(detail)
     whom = f" ({address})" if address else ""
     return Unavailable(
         Text(
             f"Mailserveren kan ikke tage imod lige nu{whom}: »{answer}«. Intet er sendt; vi prøver igen af os selv.",
             f"The mail server cannot take it now{whom}: “{answer}”. Nothing was sent; we try again by ourselves.",
+        ),
+        detail,
+    )
+
+
+def _no_smtp(detail: str) -> Unavailable:
+    """An answer that RFC 5321 4.2.1 does not know: somebody else listens there, and has not taken the message."""
+    return Unavailable(
+        Text(
+            "Det, der svarer på den port, er ikke en mailserver. Intet er sendt; vi prøver igen af os selv. "
+            "Kontrollér mailserver og port i gatewayens indstillinger.",
+            "What answers on that port is no mail server. Nothing was sent; we try again by ourselves. "
+            "Check mail server and port in the settings of the gateway.",
         ),
         detail,
     )

@@ -41,7 +41,7 @@ _SERVER = (
         required=True,
         is_address=True,
         pattern=HOST_PATTERN,
-        help=Text("Serveren til udgående post, f.eks. smtp.firma.dk.", "For outgoing mail, e.g. smtp.company.com."),
+        help=Text("Navnet på serveren til udgående post, f.eks. smtp.firma.dk.", "Its name for outgoing mail, e.g. smtp.company.com."),
         group=Text("Mailserver", "Mail server"),
     ),
     Field("port", Text("Port", "Port"), FieldType.INTEGER, default=DEFAULT_PORT, smallest=1, largest=65_535),
@@ -56,8 +56,6 @@ _SERVER = (
         ),
         default="starttls",
     ),
-    ROOT,
-    CONNECTIONS,
 )
 
 _LOGIN = (
@@ -107,7 +105,7 @@ _ADDRESSES = (
         Text("Afsenderadresse", "Sender address"),
         FieldType.EMAIL,
         required=True,
-        help=Text("En adresse, mailserveren må sende fra.", "An address that the mail server may send from."),
+        help=Text("En adresse, kontoen må sende fra.", "An address that the account may send from."),
         group=Text("Adresser", "Addresses"),
     ),
     Field(
@@ -163,4 +161,4 @@ _MAIL = (
     ),
 )
 
-FIELDS = (*_SERVER, *_LOGIN, *_ADDRESSES, *_MAIL)
+FIELDS = (*_SERVER, *_LOGIN, *_ADDRESSES, *_MAIL, ROOT, CONNECTIONS)

@@ -23,7 +23,10 @@ _SERVER = (
         required=True,
         is_address=True,
         pattern=HOST_PATTERN,
-        help=Text("Navn eller IP-adresse, f.eks. ftp.firma.dk.", "Name or IP address, for example ftp.company.com."),
+        help=Text(
+            "Navn eller IP-adresse alene, f.eks. ftp.firma.dk: uden ftp:// foran og uden mappe.",
+            "Name or IP address alone, for example ftp.company.com: without ftp:// before it, and without a folder.",
+        ),
     ),
     Field(
         "security",
@@ -48,8 +51,6 @@ _SERVER = (
         largest=65_535,
         help=Text("Tom: 21, eller 990 med implicit FTPS.", "Empty: 21, or 990 with implicit FTPS."),
     ),
-    replace(CA_CERTIFICATE, only_when=("security", (EXPLICIT, IMPLICIT))),
-    CONNECTIONS,
 )  # fmt: skip
 _LOGIN = (
     Field("username", Text("Brugernavn", "User name"), required=True),
@@ -62,7 +63,8 @@ _FILES = (
         default=".",
         pattern=r"[^\\]{1,200}",
         help=Text(
-            "Mappen på serveren, f.eks. /ind. Tom: din startmappe.", "On the server, e.g. /in. Empty: your home."
+            "Mappen på serveren, f.eks. /ind, med almindelig skråstreg. Tom: den mappe, login fører til.",
+            "On the server, e.g. /in, with forward slashes. Empty: the folder that the login leads to.",
         ),
     ),
     FILENAME,
@@ -81,6 +83,8 @@ FIELDS = (
     *_grouped(Text("Server", "Server"), _SERVER),
     *_grouped(Text("Login", "Login"), _LOGIN),
     *_grouped(Text("Filer og mapper", "Files and folders"), _FILES),
+    replace(CA_CERTIFICATE, only_when=("security", (EXPLICIT, IMPLICIT))),
+    CONNECTIONS,
 )
 
 

@@ -99,9 +99,9 @@ def _no_access(answer: Answer, said: str) -> TransportError:
     return Refused(
         Text(
             f"Modtagerens server giver ikke adgang (kode {answer.status}). Intet er leveret. Ret adgangen i gatewayens "
-            "indstillinger, og kør forbindelsestesten; gatewayen er sat på pause så længe.",
+            "indstillinger, og test igen.",
             f"The receiver's server gives no access (code {answer.status}). Nothing was delivered. Correct the access in the "
-            "settings of the gateway, and run the connection test; the gateway is paused until then.",
+            "settings of the gateway, and test again.",
         ),
         _detail(answer, said),
     )

@@ -41,8 +41,6 @@ FIELDS = (
             "which differs for each delivery.",
         ),
     ),
-    CA_CERTIFICATE,
-    CONNECTIONS,
     Field(
         "method",
         Text("Metode", "Method"),
@@ -270,6 +268,8 @@ FIELDS = (
             "Ask the receiver. A lost answer is then followed by another try with the same key, without asking you.",
         ),
     ),
+    CA_CERTIFICATE,
+    CONNECTIONS,
 )
 
 KEY_PAIRS = (KeyPair(Text("Klientcertifikat", "Client certificate"), "certificate", "private_key"),)

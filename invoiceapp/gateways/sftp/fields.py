@@ -19,7 +19,10 @@ _SERVER = (
         required=True,
         is_address=True,
         pattern=HOST_PATTERN,
-        help=Text("Navn eller IP-adresse, f.eks. sftp.firma.dk.", "Name or IP address, for example sftp.company.com."),
+        help=Text(
+            "Navn eller IP-adresse alene, f.eks. sftp.firma.dk: uden sftp:// foran og uden mappe.",
+            "Name or IP address alone, for example sftp.company.com: without sftp:// before it, and without a folder.",
+        ),
     ),
     Field("port", Text("Port", "Port"), FieldType.INTEGER, default=22, smallest=1, largest=65_535),
     Field(
@@ -27,13 +30,12 @@ _SERVER = (
         Text("Serverens fingeraftryk", "Fingerprint of the server"),
         pattern=HOST_KEY_PATTERN,
         help=Text(
-            "Begynder med SHA256: og er på 43 tegn. Kør forbindelsestesten for at se serverens fingeraftryk, "
-            "og sammenlign det med det, modtageren har oplyst.",
-            "Begins with SHA256: and has 43 characters. Run the connection test to see the server's fingerprint, "
-            "and compare it with what the receiver told you.",
+            "Lad feltet stå tomt, og gem: forbindelsestesten viser serverens fingeraftryk og sætter det ind, når du stoler på det. "
+            "Skriver du det selv: SHA256: og 43 tegn.",
+            "Leave it empty, and save: the connection test shows the server's fingerprint, and puts it here once you trust it. "
+            "If you write it yourself: SHA256: and 43 characters.",
         ),
     ),
-    CONNECTIONS,
 )
 _LOGIN = (
     Field("username", Text("Brugernavn", "User name"), required=True),
@@ -63,7 +65,8 @@ _FILES = (
         default=".",
         pattern=r"[^\\]{1,200}",
         help=Text(
-            "Mappen på serveren, f.eks. /ind. Tom: din startmappe.", "On the server, e.g. /in. Empty: your home."
+            "Mappen på serveren, f.eks. /ind, med almindelig skråstreg. Tom: den mappe, login fører til.",
+            "On the server, e.g. /in, with forward slashes. Empty: the folder that the login leads to.",
         ),
     ),
     FILENAME,
@@ -82,4 +85,5 @@ FIELDS = (
     *_grouped(Text("Server", "Server"), _SERVER),
     *_grouped(Text("Login", "Login"), _LOGIN),
     *_grouped(Text("Filer og mapper", "Files and folders"), _FILES),
+    CONNECTIONS,
 )

@@ -54,8 +54,8 @@ def _own() -> tuple[Field, ...]:
             required=True,
             pattern=_MAILBOX_PATTERN,
             help=Text(
-                "Som regel jeres GLN-nummer (13 cifre). En EDIFACT-fil, der har en anden afsender, sendes ikke.",
-                "Usually your GLN (13 digits). An EDIFACT file that has another sender is not sent.",
+                "Som regel jeres GLN-nummer: 13 cifre uden mellemrum. En EDIFACT-fil, der har en anden afsender, sendes ikke.",
+                "Usually your GLN: 13 digits without spaces. An EDIFACT file that has another sender is not sent.",
             ),
         ),
         Field(
@@ -63,8 +63,8 @@ def _own() -> tuple[Field, ...]:
             Text("Operatørens eller kundens postkasse", "Mailbox of the operator or customer"),
             pattern=_MAILBOX_PATTERN,
             help=Text(
-                "Kun til filnavnet ({partner}). Hvem filen er til, står i filen selv.",
-                "For the file name only ({partner}). Who the file is for stands in the file itself.",
+                "Kun til filnavnet ({partner}): bogstaver uden æ, ø, å, cifre, . _ og -. Hvem filen er til, står i filen selv.",
+                "For the file name only ({partner}): unaccented letters, digits, . _ and -. Who the file is for stands in the file itself.",
             ),
         ),
         Field(
@@ -116,8 +116,9 @@ def _own() -> tuple[Field, ...]:
             only_when=collected,
             group=_ANSWERS,
             help=Text(
-                "Hele stien på operatørens server, hvor svarene lægges til jer, f.eks. /ud. Tom: der hentes ingen svar.",
-                "The whole path on the operator's server where answers are laid for you, e.g. /out. Empty: none are collected.",
+                "Hele stien på operatørens server, hvor svarene lægges til jer. Begynder med /, f.eks. /ud. Tom: der hentes ingen svar.",
+                "The whole path on the operator's server where answers are laid for you. Begins with /, e.g. /out. Empty: none are "
+                "collected.",
             ),
         ),
         Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -25,6 +26,8 @@ from . import adaptors, environments, expiries, rules, versions
 from .seen import keep_renewed, note_seen
 
 _LONGEST_REASON = 500
+#: After a pause: several looks, also where the first ones fail.
+_TO_COLLECT = timedelta(hours=2)
 _BY_A_PERSON = Text(
     "Den er sat på pause af en person. Det, der skal sendes, venter, til den startes igen.",
     "A person paused it. What is to be sent waits until it is started again.",
@@ -309,6 +312,7 @@ def resume(gateway_id: str, actor: str = "system") -> None:
             _tell("gateway_resumed", gateway, actor)
         gateway.paused_at = gateway.paused_reason = None
         gateway.failures, gateway.failing_since, gateway.retry_at = 0, None, None
+        _look_first(gateway)
         session.execute(
             update(Delivery)
             # The refused tries were not the document's fault. What was never tried waits by its own setting, if it waits.
@@ -316,6 +320,19 @@ def resume(gateway_id: str, actor: str = "system") -> None:
             .values(next_at=utcnow(), tries=0)
         )
     bell.ring("deliver")
+
+
+def _look_first(gateway: Gateway) -> None:
+    """Answers that came during the pause are collected before anything counts as unanswered. In the caller's transaction."""
+    if gateway.kind not in registry() or not registry()[gateway.kind].fetches:
+        return
+    gateway.collect_at = None
+    enough = utcnow() + _TO_COLLECT
+    db.session.execute(
+        update(Delivery)
+        .where(Delivery.gateway_id == gateway.id, Delivery.state == DeliveryState.ACCEPTED, Delivery.next_at < enough)
+        .values(next_at=enough)
+    )
 
 
 def of_subscription(subscription_id: str) -> list[Gateway]:

@@ -86,7 +86,7 @@ def give_back(lease: Lease, attempt_id: str, error: TransportError, replay: Repl
         _finish_attempt(attempt_id, outcome, stored)
     with transaction() as session:
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-        state, values = _after_failure(error, replay, delivery.tries, _may_have_arrived(delivery.id))
+        state, values = _after_failure(error, replay, delivery.tries, may_have_arrived(delivery.id))
         if isinstance(error, Rejected) and state is S.OUTCOME_UNKNOWN:
             stored = _stored(error, Text(f"{error.text.da} {_EARLIER.da}", f"{error.text.en} {_EARLIER.en}"))
         move(lease, S.SENDING, state, Mover.HOLDER, error=stored, lease_owner=None, **values)
@@ -101,7 +101,7 @@ def _stored(error: TransportError, text: Text) -> dict[str, str]:
     return text_dict(text, **{"class": type(error).__name__, "detail": error.detail[:500]})
 
 
-def _may_have_arrived(delivery_id: str) -> bool:
+def may_have_arrived(delivery_id: str) -> bool:
     """Whether any try so far ended without an answer, with its worker, or with a yes whose later receipt never came."""
     may_have = or_(Attempt.outcome.is_(None), Attempt.outcome.in_((Unknown.__name__.lower(), ACCEPTED)))
     return bool(db.session.scalar(select(exists().where(Attempt.delivery_id == delivery_id, may_have))))
@@ -141,7 +141,7 @@ def fail_before_sending(lease: Lease, text: Text) -> None:
     with transaction() as session:
         stored = text_dict(text, **{"class": "Archive"})
         # "Failed" promises that nothing arrived.
-        state = S.OUTCOME_UNKNOWN if _may_have_arrived(lease.delivery_id) else S.FAILED
+        state = S.OUTCOME_UNKNOWN if may_have_arrived(lease.delivery_id) else S.FAILED
         done = utcnow() if state is S.FAILED else None
         move(lease, S.LEASED, state, Mover.HOLDER, error=stored, next_at=None, lease_owner=None, finished_at=done)
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)

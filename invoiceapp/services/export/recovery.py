@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from invoiceapp.domain.delivery import DeliveryState, Mover, after_crash_in_sending, next_retry
 from invoiceapp.domain.findings import Text
+from invoiceapp.gateways.base import registry
 from invoiceapp.models import Delivery, Gateway, db, utcnow
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import transaction
@@ -36,10 +37,10 @@ _NO_RECEIPT = Text(
 )
 
 
-def _expired(state: DeliveryState, now: datetime) -> list[Lease]:
+def _expired(state: DeliveryState, now: datetime, *further: ColumnElement[bool]) -> list[Lease]:
     rows = db.session.execute(
         select(Delivery.id, Delivery.gateway_id, Delivery.fence)
-        .where(Delivery.state == state, Delivery.next_at < now)
+        .where(Delivery.state == state, Delivery.next_at < now, *further)
         .order_by(Delivery.id)
         .limit(_BATCH)
     )
@@ -101,8 +102,15 @@ def expire_receipts(now: datetime | None = None) -> int:
     Asked about or sent again at once by ``probing`` where the transport can do that without harm.
     """
     with transaction():
-        overdue = _expired(S.ACCEPTED, now or utcnow())
+        overdue = _expired(S.ACCEPTED, now or utcnow(), _is_looked_for())
     return sum(_miss_receipt(lease) for lease in overdue)
+
+
+def _is_looked_for() -> ColumnElement[bool]:
+    """Nothing is missed where nobody looks: what a paused gateway would have to collect."""
+    collecting = [kind for kind, transport in registry().items() if transport.fetches]
+    idle = select(Gateway.id).where(Gateway.kind.in_(collecting), Gateway.paused_at.is_not(None))
+    return Delivery.gateway_id.not_in(idle)
 
 
 def _miss_receipt(lease: Lease) -> bool:

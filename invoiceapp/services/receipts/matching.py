@@ -19,6 +19,7 @@ from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import ServiceError, text_dict
 from invoiceapp.services.export import archive, events
 from invoiceapp.services.export.leases import Lease, LeaseLost, move
+from invoiceapp.services.export.outcomes import may_have_arrived
 
 from .reading import Said, said_by
 
@@ -30,6 +31,8 @@ S = DeliveryState
 PATIENCE = timedelta(hours=24)
 _BATCH = 1_000
 
+#: Nobody knows what became of its tries: the receipt tells.
+_OPEN = frozenset({S.PENDING, S.OUTCOME_UNKNOWN})
 _TARGETS = {
     Verdict.ARRIVED: S.DELIVERED,
     Verdict.ACKNOWLEDGED: S.ACKNOWLEDGED,
@@ -136,15 +139,20 @@ def _applied(said: Said, message: IncomingMessage, *, is_late: bool) -> dict[str
     if said.delivery_id is None or said.verdict is None:
         return _entry(None, said.verdict, _FOREIGN if is_late else _NOT_YET)
     delivery = db.session.get_one(Delivery, said.delivery_id, populate_existing=True)
-    if delivery.state in IN_PROGRESS and not is_late:
+    if _waits(delivery) and not is_late:
         return _entry(None, said.verdict, _EARLY)
     _advance(delivery, said, said.verdict, message)
     return _entry(delivery.id, said.verdict, said.text or _WORDS[said.verdict])
 
 
+def _waits(delivery: Delivery) -> bool:
+    """Whether our own record of the sending is to come; not where an earlier try is what is answered."""
+    return delivery.state in IN_PROGRESS and not (delivery.state is S.PENDING and may_have_arrived(delivery.id))
+
+
 def path(state: DeliveryState, verdict: Verdict) -> list[DeliveryState]:
     """The states that a verdict leads through, in order; none where it comes too late to change anything."""
-    steps = [S.ACCEPTED] if state is S.OUTCOME_UNKNOWN else []
+    steps = [S.ACCEPTED] if state in _OPEN else []
     target = _TARGETS[verdict]
     return [*steps, target] if may_move(steps[-1] if steps else state, target, Mover.MATCHER) else steps
 
@@ -153,7 +161,7 @@ def _advance(delivery: Delivery, said: Said, verdict: Verdict, message: Incoming
     """Evidence, moves and a line of the timeline, in one transaction with the message. Raises ``LeaseLost``."""
     lease = Lease(delivery.id, delivery.gateway_id, delivery.fence)
     state = delivery.state
-    steps = path(state, verdict)
+    steps = [] if _waits(delivery) else path(state, verdict)
     for step in steps:
         move(lease, state, step, Mover.MATCHER, **_values(step, said))
         state = step

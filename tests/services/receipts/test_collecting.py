@@ -14,7 +14,7 @@ from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Refused, Unavailable
 from invoiceapp.models import Gateway, IncomingMessage, IncomingState, db, utcnow
 from invoiceapp.services.configuration import gateways
-from invoiceapp.services.export import archive, slots
+from invoiceapp.services.export import archive, recovery, slots
 from invoiceapp.services.receipts import collecting, storing
 
 S = DeliveryState
@@ -65,6 +65,29 @@ def test_paused_gateways_and_kinds_without_a_mailbox_are_left_alone(fetching, ga
     assert not collecting.due()
     assert collecting.collect_due() == 0
     assert fetching.looks == []
+
+
+def test_what_came_during_a_pause_is_collected_before_anything_counts_as_unanswered(sent, left, fetching, gateway):
+    """Else the same interchange would go to the receiver again, although the answer to it lies there."""
+    delivery = sent()
+    delivery.next_at = utcnow() - timedelta(hours=1)
+    gateways.pause_by_person(gateway.id, "ida@example.com")
+    fetching.shelf = {"svar.edi": answer(contrl())}
+    db.session.commit()
+    assert recovery.expire_receipts() == 0
+    gateways.resume(gateway.id)
+    assert recovery.expire_receipts() == 0
+    assert collecting.collect_due() == 1
+    assert left(delivery).state is S.DELIVERED
+
+
+def test_after_a_pause_what_stays_unanswered_is_told_in_time(sent, left, fetching, gateway):
+    delivery = sent()
+    delivery.next_at = utcnow() - timedelta(hours=1)
+    gateways.pause_by_person(gateway.id, "ida@example.com")
+    gateways.resume(gateway.id)
+    assert recovery.expire_receipts(utcnow() + timedelta(hours=3)) == 1
+    assert left(delivery).state is S.OUTCOME_UNKNOWN
 
 
 def test_a_job_looks_at_so_many_gateways_at_most(fetching, gateway, monkeypatch):

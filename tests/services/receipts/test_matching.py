@@ -24,6 +24,7 @@ from invoiceapp.models import (
     utcnow,
 )
 from invoiceapp.services.export import archive
+from invoiceapp.services.export.delivery import claim
 from invoiceapp.services.export.leases import LeaseLost
 from invoiceapp.services.receipts import edifact, matching
 
@@ -101,7 +102,7 @@ def test_the_evidence_names_the_bytes_and_what_they_say(sent, arrive):
     assert archive.load(message.sha256) == answer(contrl(action="4", error="23"))
 
 
-@pytest.mark.parametrize("state", [S.SENDING, S.LEASED, S.PENDING])
+@pytest.mark.parametrize("state", [S.SENDING, S.LEASED])
 def test_an_answer_that_overtakes_our_own_record_waits_for_it(sent, arrive, left, state):
     delivery = sent(state=state)
     message = arrive(answer(contrl()))
@@ -113,13 +114,32 @@ def test_an_answer_that_overtakes_our_own_record_waits_for_it(sent, arrive, left
     assert left(delivery).state is S.DELIVERED
 
 
-def test_after_a_day_it_is_kept_as_evidence_only(sent, arrive, left):
+@pytest.mark.parametrize(("said", "state"), [(contrl(), S.DELIVERED), (contrl(action="4"), S.REJECTED)])
+def test_what_waits_for_its_next_try_is_not_sent_again_once_an_earlier_one_is_answered(sent, arrive, left, said, state):
     delivery = sent(state=S.PENDING)
+    assert arrive(answer(said)).state is MATCHED
+    assert left(delivery).state is state
+    assert claim() == []
+
+
+def test_an_answer_to_an_earlier_sending_ends_no_later_one_that_has_not_left(sent, arrive, left):
+    delivery = sent(state=S.PENDING)
+    db.session.query(Attempt).filter_by(delivery_id=delivery.id).update({"outcome": "unavailable"})
+    db.session.commit()
+    message = arrive(answer(aperak()))
+    assert (message.state, left(delivery).state) == (WAITING, S.PENDING)
+    a_day_ago(message)
+    matching.match_waiting()
+    assert left(delivery).state is S.PENDING
+
+
+def test_after_a_day_it_is_kept_as_evidence_only(sent, arrive, left):
+    delivery = sent(state=S.SENDING)
     message = arrive(answer(contrl()))
     a_day_ago(message)
     assert matching.match_waiting() == 1
     found = left(delivery)
-    assert (found.state, found.kinds, found.events) == (S.PENDING, ["contrl"], ["late_receipt"])
+    assert (found.state, found.kinds, found.events) == (S.SENDING, ["contrl"], ["late_receipt"])
 
 
 @pytest.mark.parametrize("state", [S.SUPERSEDED, S.CANCELLED, S.REJECTED, S.ACKNOWLEDGED, S.FAILED, S.BLOCKED])
