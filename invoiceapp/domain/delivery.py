@@ -74,6 +74,8 @@ _MOVES: dict[tuple[DeliveryState, DeliveryState], frozenset[Mover]] = {
     (S.DELIVERED, S.ACKNOWLEDGED): frozenset({Mover.MATCHER}),
     (S.DELIVERED, S.REJECTED): frozenset({Mover.MATCHER}),
     (S.FAILED, S.PENDING): frozenset({Mover.PERSON}),
+    # A yes that came after a lost lease, or a receipt that nobody expected any more.
+    (S.FAILED, S.ACCEPTED): frozenset({Mover.MATCHER}),
     (S.BLOCKED, S.CANCELLED): frozenset({Mover.PERSON}),
     (S.PENDING, S.CANCELLED): frozenset({Mover.PERSON}),
     (S.FAILED, S.CANCELLED): frozenset({Mover.PERSON}),

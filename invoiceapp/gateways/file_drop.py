@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from invoiceapp.domain.fields import Field, FieldType
 from invoiceapp.domain.findings import Finding, Text, Turn, warning
 
-from .base import Consignment, Payload, Refused, Rejected, Unavailable, safe_filename
+from .base import Consignment, Payload, Refused, Rejected, Unavailable, Unknown, safe_filename
 
 DEFAULT_FILENAME = "{type}_{number}_{key8}"
 #: How many names a document may try where others have taken them ("suffix").
@@ -118,6 +118,22 @@ def name_taken(path: str) -> Rejected:
             "Ask the receiver to move it, or change the file name in the settings of the gateway, and send again.",
         ),
         f"{path} exists with other content",
+    )
+
+
+def pdf_alone(detail: str) -> Unknown:
+    """The PDF has, or may have, its final name and the document has not, in a folder that is emptied at once.
+
+    Trying again by itself would deliver the PDF twice.
+    """
+    return Unknown(
+        Text(
+            "PDF'en er lagt på serveren, men dokumentet kunne ikke lægges ved siden af. Modtageren kan allerede have hentet "
+            "PDF'en alene. Spørg modtageren, før du sender igen: så kommer PDF'en også igen.",
+            "The PDF was put on the server, but the document could not be put beside it. The receiver may already have taken "
+            "the PDF alone. Ask the receiver before you send again: the PDF will then come again too.",
+        ),
+        detail,
     )
 
 

@@ -78,6 +78,8 @@ class Attempt(Identified, Base):
     number: Mapped[int] = mapped_column(Integer)
     fence: Mapped[int] = mapped_column(Integer)
     wire_ids: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
+    place: Mapped[str | None] = mapped_column(String(40))
+    """Fingerprint of the gateway's settings with which it was made; None before there was one"""
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[str | None] = mapped_column(String(20))
     """``accepted``, or the name of the transport error; None while it runs or after a crash"""

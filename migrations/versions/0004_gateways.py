@@ -47,6 +47,9 @@ def upgrade():
         batch_op.create_index('ix_incoming_message_state', ['state', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_incoming_message_subscription_id'), ['subscription_id'], unique=False)
 
+    with op.batch_alter_table('attempt', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('place', sa.String(length=40), nullable=True))
+
     with op.batch_alter_table('delivery', schema=None) as batch_op:
         batch_op.create_index('ix_delivery_idem_key', ['idem_key'], unique=False)
 
@@ -75,6 +78,9 @@ def downgrade():
 
     with op.batch_alter_table('delivery', schema=None) as batch_op:
         batch_op.drop_index('ix_delivery_idem_key')
+
+    with op.batch_alter_table('attempt', schema=None) as batch_op:
+        batch_op.drop_column('place')
 
     with op.batch_alter_table('incoming_message', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_incoming_message_subscription_id'))

@@ -55,6 +55,7 @@ delivered        superseded       person
 acknowledged     superseded       person
 rejected         superseded       person
 failed           pending          person
+failed           accepted         matcher
 failed           cancelled        person
 failed           superseded       person
 cancelled        superseded       person

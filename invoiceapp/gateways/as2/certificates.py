@@ -48,7 +48,7 @@ _NO_OWN = Text(
     "certificate.",
 )
 _NO_PARTNER = Text(
-    "Partnerens certifikat mangler. Bed partneren om det, og hent det ind under »Certifikater« på gatewayens side.",
+    "Partnerens certifikat mangler. Bed partneren om det, og læg det op under »Certifikater« på gatewayens side.",
     "The partner's certificate is missing. Ask the partner for it, and upload it under “Certificates” on the page of the gateway.",
 )
 

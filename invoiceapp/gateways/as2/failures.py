@@ -12,7 +12,7 @@ from invoiceapp.outbound.errors import OutboundError
 from invoiceapp.outbound.http import Answer
 
 from .certificates import Unusable
-from .mdn import Disposition, Mdn, MdnInvalid, Mic
+from .mdn import Disposition, Mdn, MdnInvalid, Mic, SeenBefore
 
 PARTNER = Text("Partnerens AS2-server", "The partner's AS2 server")
 _TRY_LATER = frozenset({408, 425, 429, 503, 507})
@@ -55,6 +55,14 @@ _SET_UP = {
         "The partner does not know the AS2 names. Check both names with the partner; capitals count.",
     ),
 }
+
+
+SEEN_BEFORE = Text(
+    "Partneren siger kun, at beskeden er set før, ikke at den kunne læses. Dokumentet kan være modtaget ved et tidligere forsøg. "
+    "Spørg partneren, om den første besked kunne læses, før du sender igen.",
+    "The partner only says that it has seen the message before, not that it could read it. The document may have been received "
+    "by an earlier attempt. Ask the partner whether it could read the first one, before you send again.",
+)
 
 
 def outbound_failure(error: OutboundError) -> TransportError:
@@ -125,6 +133,8 @@ def retry_after(text: str) -> float | None:
 
 def unproved(error: MdnInvalid) -> Unknown:
     """The partner took the whole message, and its receipt proves nothing either way."""
+    if isinstance(error, SeenBefore):
+        return Unknown(SEEN_BEFORE, str(error))
     said = (f" Kvitteringen siger »{error.claim}«.", f" The receipt says “{error.claim}”.") if error.claim else ("", "")
     return Unknown(
         Text(
@@ -147,32 +157,36 @@ def unusable(error: Unusable) -> Refused:
 def judge(mdn: Mdn, message_id: str, mic: Mic) -> None:
     """Return where the receipt proves that our message arrived unchanged.
 
-    Raises ``Refused`` or ``Rejected`` for the partner's no, and ``MdnInvalid`` where it proves nothing.
+    Raises ``Refused`` or ``Rejected`` for the partner's no, ``Unknown`` where the partner has something other than what we
+    sent, and ``MdnInvalid`` where it proves nothing.
     """
     if mdn.about != message_id:
         raise MdnInvalid("about another message")
     if not mdn.disposition.has_arrived:
         raise _refusal(mdn.disposition, mdn.disposition_line)
-    if mdn.mic is None and (mdn.signer is None or mdn.disposition.is_duplicate):
-        # RFC 4130 7.4.3 demands a MIC of signed receipts only; a repetition is often not hashed again.
-        return
-    if mdn.mic is None:
-        raise MdnInvalid("without MIC")
-    if mdn.mic.algorithm != mic.algorithm:
-        if mdn.signer is None:
-            # Nobody may have told the partner which one we meant.
-            return
-        raise MdnInvalid("MIC by another algorithm")
-    if mdn.mic.digest != mic.digest:
-        raise Rejected(
+    if mdn.mic is None or mdn.mic.algorithm != mic.algorithm:
+        _accept_without_comparison(mdn)
+    elif mdn.mic.digest != mic.digest:
+        raise Unknown(
             Text(
-                "Partneren har kvitteret for noget andet, end vi sendte (kontrolsummerne er forskellige). Bed partneren om at se "
-                "bort fra det modtagne. Hjælper det ikke at sende igen, så vælg base64 som indpakning.",
-                "The partner's receipt is for something other than what we sent (the checksums differ). Ask the partner to "
-                "disregard what arrived. Where sending again does not help, choose base64 as wrapping.",
+                "Partneren har modtaget noget andet, end vi sendte (kontrolsummerne er forskellige). Spørg partneren, hvad der "
+                "skal ske med det modtagne, før du sender igen. Sker det igen, så vælg base64 som indpakning.",
+                "The partner received something other than what we sent (the checksums differ). Ask the partner what to do with "
+                "what arrived, before you send again. Where it happens again, choose base64 as wrapping.",
             ),
             "the MIC differs",
         )
+
+
+def _accept_without_comparison(mdn: Mdn) -> None:
+    """Return where a receipt counts although it holds no MIC that ours can be compared with. Raises ``MdnInvalid``."""
+    missing = "without MIC" if mdn.mic is None else "MIC by another algorithm"
+    if mdn.disposition.is_duplicate:
+        # Partners remember the id of a message that they could not decrypt, too.
+        raise SeenBefore(f"{mdn.disposition_line}, {missing}")
+    if mdn.signer is not None:
+        # RFC 4130 7.4.3 demands a MIC of signed receipts only; of others nobody may have said which one we mean.
+        raise MdnInvalid(missing)
 
 
 def _refusal(disposition: Disposition, line: str) -> TransportError:

@@ -29,7 +29,7 @@ _MADE_HERE = Text(
     "Where you have them, import them there, or paste them here in PEM.",
 )
 _UPLOADED = Text(
-    "Lad feltet stå tomt, og gem: partnerens fil hentes ind under »Certifikater« på gatewayens side, hvor fingeraftrykket "
+    "Lad feltet stå tomt, og gem: partnerens fil lægges op under »Certifikater« på gatewayens side, hvor fingeraftrykket "
     "vises. Den kan også indsættes her i PEM-form.",
     "Leave it empty, and save: upload the partner's file under “Certificates” on the page of the gateway, which shows the "
     "fingerprint. It can also be pasted here in PEM.",

@@ -40,6 +40,10 @@ class MdnInvalid(ValueError):
         self.claim = claim
 
 
+class SeenBefore(MdnInvalid):
+    """A receipt that proves only that the partner has seen the Message-ID before, not that it could read the message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Disposition:
     """What became of the message at the partner."""
@@ -51,12 +55,12 @@ class Disposition:
 
     @property
     def is_duplicate(self) -> bool:
-        """The partner has the message from an earlier attempt, whatever it calls that."""
+        """The partner has seen the Message-ID in an earlier attempt, whatever it calls that."""
         return _DUPLICATE in self.words
 
     @property
     def has_arrived(self) -> bool:
-        """Whether the partner has the message."""
+        """Whether the partner says nothing against the message."""
         return self.modifier in ("", "warning") or self.is_duplicate
 
 

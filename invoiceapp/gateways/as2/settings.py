@@ -10,12 +10,14 @@ from invoiceapp.domain.findings import Finding, Text, Turn, warning
 from .certificates import LABELS, NO_RSA, Unusable, can_encrypt, is_encrypted, load_certificate, load_pair
 
 _NO_OWN = Text(
-    "Der kan ikke signeres uden vores certifikat og nøgle. Lad systemet lave et nøglepar, eller indsæt begge.",
-    "Nothing can be signed without our certificate and key. Let the system make a key pair, or paste both.",
+    "Der kan ikke signeres uden vores certifikat og nøgle. Lav dem under »Certifikater« på gatewayens side, eller indsæt begge.",
+    "Nothing can be signed without our certificate and key. Make them under “Certificates” on the page of the gateway, or paste both.",
 )
 _NO_PARTNER = Text(
-    "Bed partneren om dens certifikat: det bruges til at kryptere og til at godkende signerede kvitteringer.",
-    "Ask the partner for its certificate: it is used to encrypt and to verify signed receipts.",
+    "Bed partneren om dens certifikat, og læg det op under »Certifikater« på gatewayens side: det bruges til at kryptere og "
+    "til at godkende signerede kvitteringer.",
+    "Ask the partner for its certificate, and upload it under “Certificates” on the page of the gateway: it is used to encrypt "
+    "and to verify signed receipts.",
 )
 _NO_DATE = Text(
     "Vælg den dato, det næste certifikat gælder fra.", "Choose the date from which the next certificate counts."

@@ -32,10 +32,10 @@ from invoiceapp.outbound.http import Answer, HttpClient
 from . import certificates, settings
 from .certificates import OWN, Keys, Unusable, keys_of, partner_signers, today
 from .check import PORTS, ConnectionTest, tls_context
-from .failures import judge, outbound_failure, status_failure, unproved, unusable
+from .failures import SEEN_BEFORE, judge, outbound_failure, status_failure, unproved, unusable
 from .fields import FIELDS
 from .identity import key_of
-from .mdn import LARGEST, Mdn, MdnInvalid, about, is_mdn, mic_of, read
+from .mdn import LARGEST, Mdn, MdnInvalid, SeenBefore, about, is_mdn, mic_of, read
 from .message import Draft, draft, http_headers, seal
 
 #: Seconds that the partner may take for one step; a synchronous receipt is made while we wait.
@@ -137,7 +137,12 @@ class As2Transport(Transport):
             raise _unreadable(error) from error
 
     def read(self, incoming: Incoming, wire_ids: Mapping[str, str]) -> LaterReceipt:
-        """A receipt that came later, with all checks of one that comes at once."""
+        """A receipt that came later, with all checks of one that comes at once.
+
+        Where the partner has something other than what we sent, the verdict is ``REJECTED`` too, as none says that nobody
+        knows; its text tells the difference. A repetition that is recognised without a MIC that is ours is ``Unreadable``:
+        the delivery goes on waiting for the receipt of the first try.
+        """
         expected = mic_of(f"{wire_ids.get('mic', '')}, {wire_ids.get('mic_algorithm', '')}")
         try:
             if expected is None:
@@ -203,6 +208,8 @@ class As2Transport(Transport):
 
 
 def _unreadable(error: MdnInvalid) -> Unreadable:
+    if isinstance(error, SeenBefore):
+        return Unreadable(SEEN_BEFORE, str(error))
     return Unreadable(
         Text(
             "Der kom noget til kvitteringsadressen, som ikke er en gyldig kvittering fra partneren. Intet er ændret. "

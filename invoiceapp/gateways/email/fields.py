@@ -41,7 +41,10 @@ _SERVER = (
         required=True,
         is_address=True,
         pattern=HOST_PATTERN,
-        help=Text("Navnet på serveren til udgående post, f.eks. smtp.firma.dk.", "Its name for outgoing mail, e.g. smtp.company.com."),
+        help=Text(
+            "Navnet på serveren til udgående post, f.eks. smtp.firma.dk.",
+            "Its name for outgoing mail, e.g. smtp.company.com.",
+        ),
         group=Text("Mailserver", "Mail server"),
     ),
     Field("port", Text("Port", "Port"), FieldType.INTEGER, default=DEFAULT_PORT, smallest=1, largest=65_535),

@@ -8,8 +8,17 @@ from typing import Any
 
 from invoiceapp.domain.delivery import Replay
 from invoiceapp.domain.findings import Finding, Text, Turn, warning
-from invoiceapp.gateways.base import STRICT, CheckStep, Consignment, Deadline, Receipt, Transport, TransportError
-from invoiceapp.gateways.file_drop import RemoteFile, candidates, name_findings, name_taken, remote_files
+from invoiceapp.gateways.base import (
+    STRICT,
+    CheckStep,
+    Consignment,
+    Deadline,
+    Receipt,
+    Transport,
+    TransportError,
+    Unknown,
+)
+from invoiceapp.gateways.file_drop import RemoteFile, candidates, name_findings, name_taken, pdf_alone, remote_files
 from invoiceapp.outbound.guard import Guard
 from invoiceapp.outbound.tls import CertificateUnreadable, client_context
 
@@ -139,9 +148,7 @@ class FtpTransport(FtpMailbox, Transport):
             replies["STOR"], proof = session.write(_name(document.part), document.payload.content)
             for companion in companions:
                 session.write(_name(companion.part), companion.payload.content)
-            for companion in companions:
-                self._publish(session, companion, first, lambda error: meaning(error, Stage.RENAME, self._folder))
-            found, replies["RNTO"] = self._publish(session, document, first, lost_rename)
+            found, replies["RNTO"] = self._publish_all(session, document, companions, first)
         evidence = {
             "path": found.path,
             "size": len(document.payload.content),
@@ -184,6 +191,32 @@ class FtpTransport(FtpMailbox, Transport):
         if held is None and file.has_key:
             return told_by if size is not None else ""
         return "RETR" if held else None
+
+    def _publish_all(
+        self, session: Session, document: RemoteFile, companions: list[RemoteFile], first: int
+    ) -> tuple[RemoteFile, str]:
+        """Give all files, which lie there whole, their final names, the document last; what ``_publish`` says of that.
+
+        Raises ``Unknown`` where a PDF may be out without the document and the receiver takes files at once.
+        """
+        is_pdf_out = False
+        try:
+            for companion in companions:
+                self._publish(session, companion, first, self._lost_companion)
+                is_pdf_out = True
+            return self._publish(session, document, first, lost_rename)
+        except Unknown:
+            raise
+        except Exception as error:
+            if is_pdf_out and self._consumes:
+                raise pdf_alone(f"RNTO: {error}") from None
+            raise
+
+    def _lost_companion(self, error: Exception) -> TransportError:
+        """The final name of a PDF was asked for and no answer came."""
+        return (
+            pdf_alone(f"RNTO: {type(error).__name__}") if self._consumes else meaning(error, Stage.RENAME, self._folder)
+        )
 
     def _publish(self, session: Session, file: RemoteFile, first: int, lost: Lost) -> tuple[RemoteFile, str]:
         """Rename the part file to the first of its names, from the number ``first`` on, that no other file has.

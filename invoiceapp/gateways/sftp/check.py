@@ -18,13 +18,22 @@ from invoiceapp.outbound.guard import Guard
 from .failures import PARTNER, while_connecting, while_writing
 from .keys import HostKeyPin
 from .session import Session, greet, log_in, open_session
+from .watchdog import Watchdog
 
 
 class ConnectionTest:
     """Steps that build on one another; each returns what it found or raises a ``TransportError``."""
 
-    def __init__(self, config: Mapping[str, Any], guard: Guard, deadline: Deadline, usual: frozenset[int]) -> None:
-        self._config, self._guard, self._deadline, self._usual = config, guard, deadline, usual
+    def __init__(
+        self, config: Mapping[str, Any], guard: Guard, deadline: Deadline, watchdog: Watchdog, usual: frozenset[int]
+    ) -> None:
+        self._config, self._guard, self._deadline, self._watchdog, self._usual = (
+            config,
+            guard,
+            deadline,
+            watchdog,
+            usual,
+        )
         self._host, self._port = str(config["host"]), int(config.get("port") or 22)
         self._folder = str(config.get("folder") or ".")
         self._ssh: paramiko.Transport | None = None
@@ -53,6 +62,7 @@ class ConnectionTest:
             connection = self._guard.connect(self._host, self._port, self._deadline, self._usual)
         except OutboundError as error:
             raise while_connecting(error) from error
+        self._watchdog.watch(connection)
         self._ssh = greet(connection, HostKeyPin.parse(self._config.get("host_key")), self._deadline)
         self.host_key = found = self._ssh.get_remote_server_key().fingerprint
         return Text(f"{found} er den bekræftede nøgle.", f"{found} is the confirmed key.")

@@ -32,7 +32,21 @@ def while_connecting(error: Exception) -> TransportError:
             ),
             _detail(error),
         )
+    if "banner" in str(error) or "protocol" in str(error):
+        return _no_sftp(_detail(error))
     return transport_error(OutboundError(Reason.UNREACHABLE, _detail(error)), PARTNER)
+
+
+def _no_sftp(detail: str) -> Unavailable:
+    return Unavailable(
+        Text(
+            f"{PARTNER.da} svarer ikke, som en SFTP-server skal. Intet er sendt; vi prøver igen af os selv. "
+            "Bliver det ved, så kontrollér navn og port, eller spørg modtageren.",
+            f"{PARTNER.en} does not answer as an SFTP server should. Nothing was sent; we try again by ourselves. "
+            "If it goes on, check name and port, or ask the receiver.",
+        ),
+        detail,
+    )
 
 
 def while_logging_in(error: Exception, *, connected: bool) -> TransportError:

@@ -88,9 +88,11 @@ class HostKeyPin:
             raise Refused(
                 Text(
                     f"Serverens nøgle er ikke bekræftet. Serveren viser »{found}«. Sammenlign med det fingeraftryk, "
-                    "modtageren har oplyst, og skriv det i feltet »Serverens fingeraftryk«, hvis de er ens.",
+                    "modtageren har oplyst. Er de ens, så stol på det under forbindelsestesten, eller skriv det i feltet »Serverens "
+                    "fingeraftryk«.",
                     f"The server's key is not confirmed. The server shows “{found}”. Compare it with the fingerprint "
-                    "the receiver told you, and put it into “Fingerprint of the server” if they are the same.",
+                    "the receiver told you. If they are the same, trust it below the connection test, or write it into “Fingerprint "
+                    "of the server”.",
                 ),
                 f"host key not pinned, found {found}",
             )

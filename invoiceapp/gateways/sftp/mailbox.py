@@ -11,6 +11,7 @@ from invoiceapp.gateways.base import Deadline, Transport, TransportError
 from invoiceapp.gateways.file_drop import inbox_closed, inbox_unanswered
 
 from .session import Session
+from .watchdog import Watchdog
 
 #: Seconds that the server may take for one answer.
 STEP = 20.0
@@ -22,7 +23,7 @@ class SftpMailbox(ABC):
     """The part of the transport that reads, moves and removes; every method raises a ``TransportError``."""
 
     @abstractmethod
-    def _opened(self, deadline: Deadline) -> Session: ...
+    def _opened(self, deadline: Deadline, watchdog: Watchdog) -> Session: ...
 
     @abstractmethod
     def close(self) -> None:
@@ -54,7 +55,8 @@ class SftpMailbox(ABC):
     def _within_deadline(self, work: Callable[[Session, Deadline], T]) -> T:
         deadline = Deadline(Transport.DEADLINE, STEP)
         try:
-            return work(self._opened(deadline), deadline)
+            with Watchdog(Transport.DEADLINE) as watchdog:
+                return work(self._opened(deadline, watchdog), deadline)
         except TransportError:
             self.close()
             raise

@@ -101,6 +101,11 @@ class Session:
         """How the server named itself"""
 
     @property
+    def connection(self) -> socket.socket:
+        """The TCP connection."""
+        return self._ssh.sock
+
+    @property
     def is_open(self) -> bool:
         """Whether the connection still stands, as far as this side can know."""
         return self._ssh.is_active() and not self._channel.closed

@@ -9,8 +9,25 @@ from typing import Any
 
 from invoiceapp.domain.delivery import Replay
 from invoiceapp.domain.findings import Finding, Text, Turn, warning
-from invoiceapp.gateways.base import STRICT, CheckStep, Consignment, Deadline, Receipt, Transport, TransportError
-from invoiceapp.gateways.file_drop import RemoteFile, candidates, lacks, name_findings, name_taken, remote_files
+from invoiceapp.gateways.base import (
+    STRICT,
+    CheckStep,
+    Consignment,
+    Deadline,
+    Receipt,
+    Transport,
+    TransportError,
+    Unknown,
+)
+from invoiceapp.gateways.file_drop import (
+    RemoteFile,
+    candidates,
+    lacks,
+    name_findings,
+    name_taken,
+    pdf_alone,
+    remote_files,
+)
 from invoiceapp.outbound.errors import OutboundError
 from invoiceapp.outbound.guard import Guard
 
@@ -28,6 +45,7 @@ from .fields import FIELDS
 from .keys import HostKeyPin
 from .mailbox import SftpMailbox
 from .session import Session, greet, log_in, open_session
+from .watchdog import Watchdog
 
 #: Seconds that the server may take for one answer.
 STEP = 20.0
@@ -89,8 +107,10 @@ class SftpTransport(SftpMailbox, Transport):
 
     def check(self) -> list[CheckStep]:
         """Name, port, host key, login, folder, and a test file that is written and deleted."""
-        test = ConnectionTest(self.config, self.guard, Deadline(self.DEADLINE, STEP), self.PORTS)
-        steps = test.run()
+        deadline = Deadline(self.DEADLINE, STEP)
+        with Watchdog(self.DEADLINE) as watchdog:
+            test = ConnectionTest(self.config, self.guard, deadline, watchdog, self.PORTS)
+            steps = test.run()
         if test.host_key and all(step.ok for step in steps):
             self.seen["host_key"] = test.host_key
         return steps
@@ -99,14 +119,9 @@ class SftpTransport(SftpMailbox, Transport):
         """Upload, confirm the size, rename. ``reference`` is the remote path."""
         deadline = Deadline(self.DEADLINE, STEP)
         try:
-            session = self._opened(deadline)
-            try:
-                receipt = self._deliver(session, remote_files(consignment, self.config), deadline)
-            except TransportError:
-                raise
-            except Exception as error:
-                # Of any class, see session.greet(). What can have delivered something tells so itself.
-                raise while_writing(error, self._folder) from error
+            with Watchdog(self.DEADLINE) as watchdog:
+                session = self._opened(deadline, watchdog)
+                receipt = self._delivered(session, consignment, deadline)
         except TransportError:
             # What failed once is not used again.
             self.close()
@@ -114,8 +129,18 @@ class SftpTransport(SftpMailbox, Transport):
         self.seen["host_key"] = session.host_key
         return receipt
 
-    def _opened(self, deadline: Deadline) -> Session:
-        """The session of this instance; a new one where there is none or it broke."""
+    def _delivered(self, session: Session, consignment: Consignment, deadline: Deadline) -> Receipt:
+        """Raises ``TransportError`` only."""
+        try:
+            return self._deliver(session, remote_files(consignment, self.config), deadline)
+        except TransportError:
+            raise
+        except Exception as error:
+            # Of any class, see session.greet(). What can have delivered something tells so itself.
+            raise while_writing(error, self._folder) from error
+
+    def _opened(self, deadline: Deadline, watchdog: Watchdog) -> Session:
+        """The session of this instance; a new one where there is none or it broke. The watchdog watches over it."""
         if self._session is None or not self._session.is_open:
             self.close()
             try:
@@ -124,6 +149,7 @@ class SftpTransport(SftpMailbox, Transport):
                 )
             except OutboundError as error:
                 raise while_connecting(error) from error
+            watchdog.watch(connection)
             ssh = greet(connection, HostKeyPin.parse(self.config.get("host_key")), deadline)
             try:
                 log_in(ssh, self.config)
@@ -131,6 +157,8 @@ class SftpTransport(SftpMailbox, Transport):
             except TransportError:
                 ssh.close()
                 raise
+        else:
+            watchdog.watch(self._session.connection)
         return self._session
 
     def _deliver(self, session: Session, files: list[RemoteFile], deadline: Deadline) -> Receipt:
@@ -142,9 +170,7 @@ class SftpTransport(SftpMailbox, Transport):
         if found is None:
             for file in files:
                 session.write(file.part, file.payload.content, deadline)
-            for companion in companions:
-                self._publish(session, companion, first, deadline, lambda error: while_writing(error, self._folder))
-            lies_at = self._publish(session, document, first, deadline, while_renaming)
+            lies_at = self._publish_all(session, document, companions, first, deadline)
         else:
             lies_at = found
         evidence = {
@@ -175,6 +201,30 @@ class SftpTransport(SftpMailbox, Transport):
         if usable is None:
             raise name_taken(document.path)
         return usable, None
+
+    def _publish_all(
+        self, session: Session, document: RemoteFile, companions: list[RemoteFile], first: int, deadline: Deadline
+    ) -> RemoteFile:
+        """Give all files, which lie there whole, their final names, the document last; under which one that lies.
+
+        Raises ``Unknown`` where a PDF may be out without the document and the receiver takes files at once.
+        """
+        is_pdf_out = False
+        try:
+            for companion in companions:
+                self._publish(session, companion, first, deadline, self._lost_companion)
+                is_pdf_out = True
+            return self._publish(session, document, first, deadline, while_renaming)
+        except Unknown:
+            raise
+        except Exception as error:
+            if is_pdf_out and self._consumes:
+                raise pdf_alone(str(error)) from error
+            raise
+
+    def _lost_companion(self, error: Exception) -> TransportError:
+        """The final name of a PDF was asked for and no answer came."""
+        return pdf_alone(str(error)) if self._consumes else while_writing(error, self._folder)
 
     def _publish(
         self, session: Session, file: RemoteFile, first: int, deadline: Deadline,

@@ -144,6 +144,8 @@ class _Group:
             except standing.Stopped as stopped:
                 _return([lease])
                 releasing.stop_document(stopped.document_id)
+            except Elsewhere:
+                outcomes.leave_elsewhere(lease)
             except standing.NotNow as error:
                 log.warning("delivery %s is not sent now: %s", lease.delivery_id, error)
                 _return([lease])
@@ -205,6 +207,10 @@ class _Group:
             self._was_failing = False
 
 
+class Elsewhere(Exception):
+    """An earlier try may have arrived, and the gateway leads to another place now."""
+
+
 class _GatewayRefused(Exception):
     """The partner refuses our credentials or settings: the rest of the batch would fail the same way."""
 
@@ -236,21 +242,30 @@ def _return(leases: Iterable[Lease], pause: timedelta = timedelta(0)) -> None:
 def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened) -> str:
     """Commit the attempt with the ids that the wire will see, before the first byte; the attempt's id.
 
-    Raises ``LeaseLost``, ``standing.NotNow`` where it may not be sent through the opened gateway (any more), and
+    Raises ``LeaseLost``, ``Elsewhere``, ``standing.NotNow`` where it may not be sent through the opened gateway (any more), and
     ``standing.Stopped`` where it may not be sent at all.
     """
     attempt_id = new_id()
     now = utcnow()
     with transaction() as session:
         standing.require_to_send(lease.delivery_id, lease.gateway_id, opened)
+        if outcomes.went_elsewhere(lease.delivery_id, opened.place):
+            raise Elsewhere
         move(lease, S.LEASED, S.SENDING, Mover.HOLDER, tries=Delivery.tries + 1, next_at=now + LEASE)
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-        delivery.environment = trials.reached(delivery, opened.environment)
+        delivery.environment = trials.reached(delivery, opened.environment, outcomes.may_have_arrived(delivery.id))
         if delivery.first_sent_at is None:
             delivery.first_sent_at = now
         number = _attempts(delivery.id) + 1
         session.add(
-            Attempt(id=attempt_id, delivery_id=delivery.id, number=number, fence=lease.fence, wire_ids=wire_ids)
+            Attempt(
+                id=attempt_id,
+                delivery_id=delivery.id,
+                number=number,
+                fence=lease.fence,
+                wire_ids=wire_ids,
+                place=opened.place,
+            )
         )
         events.of_delivery("sending", delivery, attempt=number)
     return attempt_id

@@ -27,6 +27,14 @@ S = DeliveryState
 #: ``Attempt.outcome`` of a try that the partner said yes to.
 ACCEPTED = "accepted"
 
+_may_have = or_(Attempt.outcome.is_(None), Attempt.outcome.in_((Unknown.__name__.lower(), ACCEPTED)))
+
+_ELSEWHERE = Text(
+    "Et tidligere forsøg kan være nået frem, og gatewayens indstillinger er ændret siden, så der kan ikke spørges eller sendes igen "
+    "uden fare for, at modtageren får det to gange. Spørg modtageren, før du sender igen.",
+    "An earlier try may have arrived, and the settings of the gateway were changed since, so nothing can be asked or sent again "
+    "without the danger that the receiver gets it twice. Ask the receiver before you send again.",
+)
 _EARLIER = Text(
     "Et tidligere forsøg kan være nået frem. Spørg modtageren, før du sender igen.",
     "An earlier try may have arrived. Ask the receiver before you send again.",
@@ -48,11 +56,31 @@ def accept(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
             delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
             events.of_delivery(delivery.state.value, delivery, reference=receipt.reference)
     except LeaseLost:
-        with transaction() as session:
-            _add_receipt(lease, attempt_id, receipt)
-            delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-            events.of_delivery("late_receipt", delivery, reference=receipt.reference)
+        _accept_late(lease, attempt_id, receipt)
         raise
+
+
+#: Where nobody else works on it, a late yes is believed.
+_LATE = (S.PENDING, S.OUTCOME_UNKNOWN, S.FAILED)
+
+
+def _accept_late(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
+    """The partner has said yes to a try whose lease was lost meanwhile."""
+    with transaction() as session:
+        _add_receipt(lease, attempt_id, receipt)
+        delivery = session.get_one(
+            Delivery, lease.delivery_id, populate_existing=True, with_for_update={"of": Delivery}
+        )
+        if delivery.state in _LATE:
+            now = Lease(delivery.id, delivery.gateway_id, delivery.fence)
+            move(
+                now, delivery.state, S.ACCEPTED, Mover.MATCHER,
+                remote_ref=receipt.reference[:500], error=None, next_at=overdue_at(receipt), finished_at=utcnow(),
+            )  # fmt: skip
+            if receipt.proves_arrival and receipt.final:
+                move(now, S.ACCEPTED, S.DELIVERED, Mover.MATCHER)
+            session.refresh(delivery)
+        events.of_delivery("late_receipt", delivery, reference=receipt.reference)
 
 
 def overdue_at(receipt: WireReceipt) -> datetime | None:
@@ -103,8 +131,25 @@ def _stored(error: TransportError, text: Text) -> dict[str, str]:
 
 def may_have_arrived(delivery_id: str) -> bool:
     """Whether any try so far ended without an answer, with its worker, or with a yes whose later receipt never came."""
-    may_have = or_(Attempt.outcome.is_(None), Attempt.outcome.in_((Unknown.__name__.lower(), ACCEPTED)))
-    return bool(db.session.scalar(select(exists().where(Attempt.delivery_id == delivery_id, may_have))))
+    return bool(db.session.scalar(select(exists().where(Attempt.delivery_id == delivery_id, _may_have))))
+
+
+def went_elsewhere(delivery_id: str, place: str) -> bool:
+    """Whether a try that may have arrived went somewhere else than to ``place`` (``standing.Opened.place``).
+
+    There nobody knows of it: neither a repetition nor a question is safe here.
+    """
+    elsewhere = exists().where(Attempt.delivery_id == delivery_id, _may_have, Attempt.place != place)
+    return bool(db.session.scalar(select(elsewhere)))
+
+
+def leave_elsewhere(lease: Lease) -> None:
+    """Nothing is sent now: an earlier try may have arrived at another place, and only a person can find out."""
+    with transaction() as session:
+        stored = text_dict(_ELSEWHERE, **{"class": "Unknown"})
+        move(lease, S.LEASED, S.OUTCOME_UNKNOWN, Mover.HOLDER, error=stored, next_at=None, lease_owner=None)
+        delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
+        events.of_delivery("try_unknown", delivery, **text_dict(_ELSEWHERE))
 
 
 def _after_failure(

@@ -23,7 +23,7 @@ from invoiceapp.services.errors import ServiceError
 from . import archive, breaker, events, standing
 from .consignments import consignment_of
 from .leases import Lease, LeaseLost, move
-from .outcomes import overdue_at
+from .outcomes import overdue_at, went_elsewhere
 
 log = logging.getLogger(__name__)
 
@@ -91,12 +91,17 @@ def _ask(lease: Lease) -> None:
         tries = db.session.get_one(Delivery, lease.delivery_id, populate_existing=True).tries
     try:
         with transaction():
-            opened = gateways.open_transport(db.session.get_one(Gateway, lease.gateway_id, populate_existing=True))
+            gateway = db.session.get_one(Gateway, lease.gateway_id, populate_existing=True)
+            is_elsewhere = went_elsewhere(lease.delivery_id, standing.opened(gateway).place)
+            opened = gateways.open_transport(gateway)
     except ServiceError:
+        _note(lease, "no_answer")
         _later(lease, asked + 1)
         return
     with opened as transport:
-        if transport.replay is Replay.SAFE and tries <= MOST_REPEATS:
+        if is_elsewhere:
+            _leave_to_a_person(lease)
+        elif transport.replay is Replay.SAFE and tries <= MOST_REPEATS:
             _send_again(lease, "repeated")
         elif transport.replay is Replay.PROBE:
             _ask_partner(lease, transport, asked + 1, noes)

@@ -72,6 +72,11 @@ class Opened:
     config: str
     """``version`` of its settings"""
 
+    @property
+    def place(self) -> str:
+        """Tells one place where bytes can go from another, for ``Attempt.place``."""
+        return f"{self.environment.value}/{self.config}"
+
 
 def opened(gateway: Gateway) -> Opened:
     """Asked in the transaction in which the gateway was read."""

@@ -85,9 +85,9 @@ def supersede(document: Document, actor: str) -> bool:
     return True
 
 
-def reached(delivery: Delivery, environment: Environment) -> Environment:
-    """What a delivery is once it goes through a gateway in ``environment``: real stays real, it may have arrived."""
-    was_live = delivery.first_sent_at is not None and delivery.environment is Environment.LIVE
+def reached(delivery: Delivery, environment: Environment, may_have_arrived: bool) -> Environment:
+    """What a delivery is once it goes through a gateway in ``environment``: what may have arrived for real stays real."""
+    was_live = may_have_arrived and delivery.environment is Environment.LIVE
     return Environment.LIVE if was_live else environment
 
 

@@ -31,8 +31,8 @@ S = DeliveryState
 PATIENCE = timedelta(hours=24)
 _BATCH = 1_000
 
-#: Nobody knows what became of its tries: the receipt tells.
-_OPEN = frozenset({S.PENDING, S.OUTCOME_UNKNOWN})
+#: Nobody knew what became of its tries, or it seemed to have failed: the receipt tells.
+_OPEN = frozenset({S.PENDING, S.OUTCOME_UNKNOWN, S.FAILED})
 _TARGETS = {
     Verdict.ARRIVED: S.DELIVERED,
     Verdict.ACKNOWLEDGED: S.ACKNOWLEDGED,

@@ -144,7 +144,7 @@ def test_a_holder_that_wakes_up_too_late_sends_nothing(ready, partner, gateway):
     assert attempts(row) == [] and row.tries == 0 and row.state is S.PENDING
 
 
-def test_a_late_success_is_kept_as_evidence_and_moves_nothing(ready, partner):
+def test_a_late_success_is_believed_where_nobody_else_sends(ready, partner):
     row = ready()
 
     def slow(consignment):
@@ -153,9 +153,49 @@ def test_a_late_success_is_kept_as_evidence_and_moves_nothing(ready, partner):
 
     partner.outcomes.append(slow)
     delivery.deliver_due()
-    assert row.state is S.PENDING and row.finished_at is None
+    assert row.state is S.DELIVERED and row.finished_at is not None and row.remote_ref
     assert len(receipts(row)) == 1 and attempts(row)[0].outcome == "accepted"
     assert events(row) == ["sending", "late_receipt"]
+
+
+def test_a_late_success_is_evidence_only_while_somebody_else_sends(ready, partner):
+    row = ready()
+
+    def slow(consignment):
+        take_over(row.id)
+        row.next_at = utcnow()
+        db.session.commit()
+        [heir] = delivery.claim()
+        assert heir.delivery_id == row.id
+        return partner.received(consignment)
+
+    partner.outcomes.append(slow)
+    delivery.deliver_due()
+    assert row.state is S.LEASED and len(receipts(row)) == 1
+
+
+def test_a_repetition_never_goes_to_another_place_than_the_try_that_may_have_arrived(ready, partner, gateway):
+    row = ready()
+    partner.outcomes.append(Unknown(NO))
+    delivery.deliver_due()
+    assert row.state is S.PENDING, "safe to repeat"
+    gateway.config = {**gateway.config, "host": "other.example"}
+    row.next_at = utcnow()
+    db.session.commit()
+    delivery.deliver_due()
+    assert len(partner.sent) == 1 and row.state is S.OUTCOME_UNKNOWN and "indstillinger er ændret" in row.error["da"]
+    assert row.next_at is None
+
+
+def test_what_provably_did_not_arrive_may_go_to_another_place(ready, partner, gateway):
+    row = ready()
+    partner.outcomes.append(Unavailable(NO))
+    delivery.deliver_due()
+    gateway.config = {**gateway.config, "host": "other.example"}
+    row.next_at = utcnow()
+    db.session.commit()
+    delivery.deliver_due()
+    assert len(partner.sent) == 2 and row.state is S.DELIVERED
 
 
 def test_a_late_failure_is_kept_on_its_attempt_and_moves_nothing(ready, partner):

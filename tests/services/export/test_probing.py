@@ -161,6 +161,16 @@ def test_a_partner_that_can_neither_be_asked_nor_recognises_anything_is_left_to_
     assert row.next_at is None
 
 
+def test_another_place_than_the_one_that_may_have_it_is_not_asked(unclear, asked, gateway, partner):
+    row = unclear()
+    gateway.config = {**gateway.config, "host": "other.example"}
+    db.session.commit()
+    time_comes()
+    probing.probe_due()
+    found = again(row)
+    assert found.state is S.OUTCOME_UNKNOWN and found.next_at is None and len(partner.sent) == 1
+
+
 def test_a_crash_is_asked_about_too(ready, asked):
     row = ready(state=S.SENDING, next_at=utcnow() - timedelta(seconds=1))
     recovery.reap()

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from invoiceapp.domain.delivery import DeliveryState, Mover, may_move
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import Unknown
+from invoiceapp.gateways.base import Unavailable, Unknown
 from invoiceapp.models import Adaptor, Delivery, Document, Environment, Event, Gateway, Run, RunState, Stage, db
 from invoiceapp.services.configuration import rules
 from invoiceapp.services.database import transaction
@@ -325,9 +325,25 @@ class TestEnvironment:
         partner.outcomes.append(Unknown(Text("Intet svar.", "No answer."), "lost"))
         delivery.deliver_due()
         db.session.get_one(Gateway, gateway_id).environment = TEST
+        db.session.commit()
         [row] = deliveries(key)
         row.next_at = row.created_at
         db.session.commit()
         delivery.deliver_due()
         [row] = deliveries(key)
-        assert len(partner.sent) == 2 and row.environment is LIVE
+        assert len(partner.sent) == 1 and row.environment is LIVE
+        assert row.state is DeliveryState.OUTCOME_UNKNOWN, "a person has to ask: the test server knows nothing of it"
+
+    def test_what_provably_reached_nobody_becomes_a_test_where_the_gateway_does(self, queued, gateway, partner):
+        gateway_id, key = gateway.id, queued().id
+        conversion.convert_due()
+        partner.outcomes.append(Unavailable(Text("Lukket.", "Closed."), "closed"))
+        delivery.deliver_due()
+        db.session.get_one(Gateway, gateway_id).environment = TEST
+        db.session.commit()
+        [row] = deliveries(key)
+        row.next_at = row.created_at
+        db.session.commit()
+        delivery.deliver_due()
+        [row] = deliveries(key)
+        assert len(partner.sent) == 2 and row.environment is TEST

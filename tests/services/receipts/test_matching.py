@@ -142,7 +142,7 @@ def test_after_a_day_it_is_kept_as_evidence_only(sent, arrive, left):
     assert (found.state, found.kinds, found.events) == (S.SENDING, ["contrl"], ["late_receipt"])
 
 
-@pytest.mark.parametrize("state", [S.SUPERSEDED, S.CANCELLED, S.REJECTED, S.ACKNOWLEDGED, S.FAILED, S.BLOCKED])
+@pytest.mark.parametrize("state", [S.SUPERSEDED, S.CANCELLED, S.REJECTED, S.ACKNOWLEDGED, S.BLOCKED])
 def test_what_has_ended_is_not_moved_and_the_answers_stay_as_evidence(sent, arrive, left, state):
     delivery = sent(state=state)
     for said in (contrl(), contrl(action="4"), aperak()):

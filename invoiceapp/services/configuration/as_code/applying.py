@@ -27,7 +27,7 @@ from invoiceapp.services.configuration.sources import TAX_RATES
 from invoiceapp.services.database import transaction
 from invoiceapp.services.export.validators import today
 
-from .connections import Stored, connect
+from .connections import Stored, connect, judge
 from .document import AdaptorEntry, Document, GatewayEntry, document_in
 from .overrides import no_gateway, set_customers, set_settings
 from .problems import Problems
@@ -154,6 +154,7 @@ _NOT_IN_FILE = Text("Står ikke i filen. Den er ikke rørt.", "Is not in the fil
 def _gateway(work: Work, entry: GatewayEntry) -> None:
     subject = Subject(gateway=entry.name)
     row = work.gateways.get(entry.name)
+    is_changed = row is None
     if row is None:
         row = Gateway(
             id=new_id(), subscription_id=work.subscription_id, name=entry.name, kind=entry.kind,
@@ -166,12 +167,19 @@ def _gateway(work: Work, entry: GatewayEntry) -> None:
         entry.section.complain(_other_kind(row.kind), "kind")
         return
     if entry.environment is not None and work.set(subject, row, "environment", entry.environment, "environment"):
-        work.moved = True
+        work.moved = is_changed = True
         if row.environment is Environment.TEST:
             work.opened.add(row.id)
     stored = Stored(f"gateway/{row.id}", row.config, row.secrets, row.secret_references)
     found = connect(work, subject, entry.connection, stored)
+    if (found.config, found.secrets) != (row.config, row.secrets):
+        is_changed = True
+        # The clock reads them anew.
+        row.expiries_at = None
     row.config, row.secrets, row.secret_references = found.config, found.secrets, found.references
+    # One that was stored before a rule came keeps no other change from being applied.
+    if is_changed:
+        judge(entry.connection, gateways.transport_class(row), found)
 
 
 def _other_kind(kind: str) -> Text:

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from invoiceapp.domain.fields import counting
+from invoiceapp.domain.fields import Field, counting
 from invoiceapp.domain.findings import Text
+from invoiceapp.gateways.base import Transport
 from invoiceapp.services import secrets
 from invoiceapp.services.secrets import SecretUnreadable
 
 from .document import Connection
-from .problems import join
 from .references import Secret
 from .wording import Subject
 from .work import Work
@@ -48,7 +48,19 @@ def connect(work: Work, subject: Subject, wanted: Connection, stored: Stored) ->
     return Stored(stored.context, config, sealed, references if references != stored.references else stored.references)
 
 
-def _or_default(config: Mapping[str, Any], field: Any) -> Any:
+def judge(wanted: Connection, transport: type[Transport], found: Stored) -> None:
+    """Complain of what can never work together, as the page does: where each value by itself is good, and of what counts."""
+    if not wanted.section.is_good:
+        return
+    values = {field.name: _or_default(found.config, field) for field in wanted.fields}
+    counts = counting(wanted.fields, values)
+    values |= {name: secret.value for name, secret in wanted.secrets.items() if secret.value}
+    judged = {field.name: values[field.name] if field.name in counts else field.default for field in wanted.fields}
+    for name, text in transport.problems(judged, counts & found.secrets.keys()).items():
+        _complain(wanted, name, text)
+
+
+def _or_default(config: Mapping[str, Any], field: Field) -> Any:
     value = config.get(field.name)
     return field.default if value is None else value
 
@@ -71,7 +83,7 @@ def _seal(
             sealed[name] = secrets.encrypt(secret.value, f"{stored.context}/{name}")
             work.secrets.append((subject, name, "differs"))
             work.change(subject, f"secrets.{name}", None, "differs" if name in stored.secrets else "new")
-    _complain_of_lost(work, wanted, counts & stored.secrets.keys(), sealed)
+    _complain_of_lost(wanted, counts & stored.secrets.keys(), sealed)
     for field in wanted.fields:
         # A source may wait for its credentials; a gateway without them could never send.
         if (
@@ -82,7 +94,7 @@ def _seal(
             and subject.gateway is not None
         ):
             missing = Text(f"»{field.label.da}« mangler.", f"“{field.label.en}” is missing.")
-            _complain(work, wanted, field.name, missing)
+            _complain(wanted, field.name, missing)
     return sealed if sealed != stored.secrets else stored.secrets
 
 
@@ -100,7 +112,7 @@ def _without_value(
 ) -> None:  # fmt: skip
     problem = secret.problem or Text("Kan ikke læses.", "Cannot be read.")
     if not is_kept:
-        _complain(work, wanted, name, problem)
+        _complain(wanted, name, problem)
         return
     work.secrets.append((subject, name, "cannot be read"))
     work.say(
@@ -112,7 +124,7 @@ def _without_value(
     )
 
 
-def _complain_of_lost(work: Work, wanted: Connection, needed: Collection[str], sealed: Mapping[str, str]) -> None:
+def _complain_of_lost(wanted: Connection, needed: Collection[str], sealed: Mapping[str, str]) -> None:
     """``needed``: the stored ones that still count."""
     for name in sorted(needed):
         if name not in sealed and name not in wanted.secrets:
@@ -120,13 +132,15 @@ def _complain_of_lost(work: Work, wanted: Connection, needed: Collection[str], s
                 "Adressen er ændret, så hemmeligheden skal angives igen.",
                 "The address has changed, so the secret must be given again.",
             )
-            _complain(work, wanted, name, moved)
+            _complain(wanted, name, moved)
 
 
-def _complain(work: Work, wanted: Connection, name: str, text: Text) -> None:
-    holder = wanted.section.section("secrets") if "secrets" in wanted.section.entries else None
-    if holder is not None and name in holder.entries:
+def _complain(wanted: Connection, name: str, text: Text) -> None:
+    """Of a field, where it stands or would stand."""
+    is_secret = any(field.secret and field.name == name for field in wanted.fields)
+    group = "secrets" if is_secret else "config"
+    holder = wanted.section.section(group)
+    if holder is not None:
         holder.complain(text, name)
-        return
-    section = wanted.section
-    work.problems.add(section.node.line, join(section.place, f"secrets.{name}"), text, section.who)
+    else:
+        wanted.section.complain(text, f"{group}.{name}")

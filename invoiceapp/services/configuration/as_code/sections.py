@@ -29,6 +29,12 @@ class Section:
         """The values by key."""
         return self.node.value if isinstance(self.node.value, dict) else {}
 
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing was complained of so far, here or below."""
+        below = (f"{self.place}.", f"{self.place}[")
+        return not any(found.place == self.place or found.place.startswith(below) for found in self.problems.found)
+
     def named(self, who: str) -> Section:
         """The same, with the names that its problems are told with."""
         return replace(self, who=who)

@@ -6,11 +6,13 @@ import random
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
+from support.certified import certificate, key, key_pem, pem
 
 from invoiceapp.config import Config
 from invoiceapp.domain.fields import Field, FieldInvalid, FieldType, parse
@@ -49,8 +51,30 @@ FORMED = {
     "giroAccount": "0123456", "payeeCvr": "12345674", "senderGln": "5798000000001", "receiverGln": "5798000000001",
     "invoiceeGln": "5798000000001", "recipientReference": "0007", "host": "2001:db8::1", "host_key": "SHA256:" + "a" * 43,
     "folder": "/ind/æ ø", "filename": "{type}.{number}_{key8}", "subject": "Nr. {number}: »{type}«", "body": HARD_LINES[0],
-    "base_url": "https://billy.example/v2",
+    "base_url": "https://billy.example/v2", "headers": "X-Nr: 007\nno: ~", "form_fields": "a: b=#1\nno=æ ø",
+    "success": "200-204,409", "answer_pointer": "/data/0", "reference_pointer": "/no/~1id",
+    "status_url": "https://partner.example/in/{key}?a=b",
 }  # fmt: skip
+#: Private keys, by what the fields are called; of the certificate that ``value_for`` gives to every field for one.
+KEYS = ("own_key", "own_next_key", "private_key")
+MOST_DRAWS = 500
+
+
+@cache
+def certificate_pem() -> str:
+    return pem(certificate("a")).decode()
+
+
+def formed_for(field: Field) -> str:
+    """Its text where it takes one form only; "" where it does not."""
+    if field.name.endswith("certificate"):
+        return certificate_pem()
+    # Carriers put their name before their fields' own.
+    return FORMED.get(field.name) or FORMED.get(field.name.partition("_")[2], "")
+
+
+def secret_for(field: Field, name: str) -> str:
+    return key_pem(key("a")).decode() if field.name.endswith(KEYS) else f"hemmelig: æ\n{name}-{field.name}"
 
 
 def fits(field: Field, text: str) -> bool:
@@ -80,8 +104,7 @@ def value_for(field: Field, chance: random.Random) -> Any:
         FieldType.MULTILINE: lambda: chance.choice(HARD_LINES),
         FieldType.TEXT: lambda: chance.choice([text for text in (*HARD_TEXTS, *PLAIN_TEXTS) if fits(field, text)]),
     }[field.type]
-    # Carriers put their name before their fields' own.
-    formed = FORMED.get(field.name) or FORMED.get(field.name.partition("_")[2], "")
+    formed = formed_for(field)
     value = parse(field, formed if formed and fits(field, formed) else typed())
     return {"scheme": value.scheme, "value": value.value} if isinstance(value, Participant) else value
 
@@ -135,21 +158,34 @@ class Builder:
 
     def gateway(self, subscription: Subscription, kind: str, name: str, **columns: Any) -> Gateway:
         fields = registry()[kind].fields
-        values = {
-            field.name: value_for(field, self.chance)
-            if field.required or self.chance.random() < self.share
-            else field.default
-            for field in fields
-            if not field.secret
-        }
         row = Gateway(id=new_id(), subscription_id=subscription.id, kind=kind, name=name, **columns)
-        given = {field.name: f"hemmelig: æ\n{name}-{field.name}" for field in fields if field.secret}
-        row.config, row.secrets = secrets.seal(fields, values | given, {}, f"gateway/{row.id}")
+        values = self.working(registry()[kind], {
+            field.name: secret_for(field, name) if field.secret else self.drawn(field, self.share) for field in fields
+        })  # fmt: skip
+        given = {field.name: values[field.name] for field in fields if field.secret and values[field.name]}
+        row.config, row.secrets = secrets.seal(fields, values, {}, f"gateway/{row.id}")
         row.secret_references = {}
         db.session.add(row)
         db.session.flush()
         self.clear |= {f"gateway/{row.name}/{field}": value for field, value in given.items()}
         return row
+
+    def drawn(self, field: Field, share: float) -> Any:
+        return value_for(field, self.chance) if field.required or self.chance.random() < share else field.default
+
+    def working(self, transport: type[Transport], values: dict[str, Any]) -> dict[str, Any]:
+        """What the transport complains of is drawn anew until nothing is; a secret is left out or given back then."""
+        given = {field.name: values[field.name] for field in transport.fields if field.secret}
+        for _ in range(MOST_DRAWS):
+            wrong = transport.problems(values, {name for name in given if values[name]})
+            if not wrong:
+                return values
+            for field in transport.fields:
+                if field.name in wrong and field.secret:
+                    values[field.name] = None if values[field.name] else given[field.name]
+                elif field.name in wrong:
+                    values[field.name] = self.drawn(field, 0.5)
+        raise AssertionError(f"no {transport.kind} that works was found: {wrong}")
 
     def adaptor(self, subscription: Subscription, name: str, gateway: Gateway | None, **columns: Any) -> Adaptor:
         row = Adaptor(

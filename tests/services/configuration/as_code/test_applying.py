@@ -34,6 +34,7 @@ GATEWAY = """
     kind: sftp
     environment: live
     config: {host: sftp.example, username: "007", with_pdf: yes}
+    secrets: {private_key: {env: INVOICEAPP_SECRET_KEY}}
 """
 ADAPTOR = """
   - name: Billy
@@ -77,8 +78,9 @@ def one(model: Any, **by: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def mine(subscription: Subscription) -> None:
-    """The subscription that the files name."""
+def mine(subscription: Subscription, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The subscription that the files name, and the key that they refer to."""
+    monkeypatch.setenv("INVOICEAPP_SECRET_KEY", "nøgle")
 
 
 @pytest.fixture
@@ -288,8 +290,8 @@ def test_one_wrong_thing_keeps_everything_from_being_changed(applied, old, new, 
 
 def test_a_test_adaptor_gets_no_customers_with_a_live_gateway():
     found = problems(file(adaptors=ADAPTOR.replace("    defaults", "    environment: test\n    defaults")))
-    assert [line.split(" (")[0] for line in found] == ["line 13: adaptors[0].defaults.gateway",
-        "line 19: adaptors[0].customers[0].gateway"]  # fmt: skip
+    assert [line.split(" (")[0] for line in found] == ["line 14: adaptors[0].defaults.gateway",
+        "line 20: adaptors[0].customers[0].gateway"]  # fmt: skip
     assert "test gateway" in found[0]
 
 
@@ -311,7 +313,7 @@ def test_an_adaptor_that_goes_to_test_holds_back_what_waits(applied):
     db.session.commit()
     text = file(adaptors=ADAPTOR.replace("defaults: {format: oioubl-2.1, gateway: SFTP}", "environment: test"))
     refused = problems(text)
-    assert [line.split(" (")[0] for line in refused] == ["line 9: adaptors[0].defaults.gateway"]
+    assert [line.split(" (")[0] for line in refused] == ["line 10: adaptors[0].defaults.gateway"]
     outcome = apply(
         text.replace("environment: test", "environment: test\n    defaults: {gateway: }").encode(), Options()
     )
@@ -388,7 +390,7 @@ def test_another_format_and_gateway_are_in_the_history_with_the_settings_of_the_
 def test_a_gateway_that_cannot_send_the_format_is_refused(applied):
     gateways = GATEWAY + "  - {name: Anden, kind: other, config: {}}\n"
     found = problems(file(gateways, ADAPTOR.replace("        name: Kommune X", "        gateway: Anden")))
-    assert [line.split(" (")[0] for line in found] == ["line 19: adaptors[0].customers[0].format"]
+    assert [line.split(" (")[0] for line in found] == ["line 20: adaptors[0].customers[0].format"]
     assert "cannot send this format" in found[0]
 
 
@@ -443,7 +445,7 @@ FROM_PW = f"{{env: {PW}}}"
 
 
 def with_password(reference: str) -> str:
-    return file(gateways=GATEWAY + f"    secrets: {{password: {reference}}}\n")
+    return file(gateways=GATEWAY.replace("secrets: {", f"secrets: {{password: {reference}, "))
 
 
 def password() -> str:
@@ -505,7 +507,7 @@ def test_a_stored_secret_that_no_key_opens_is_replaced(monkeypatch):
     monkeypatch.setenv(PW, "x")
     run(with_password(FROM_PW))
     row = one(Gateway)
-    row.secrets = {"password": "v1.gone.AAAA"}
+    row.secrets = {**row.secrets, "password": "v1.gone.AAAA"}
     db.session.commit()
     assert run(with_password(FROM_PW)) == ["gateway SFTP: secrets.password: differs"]
     assert password() == "x"
