@@ -22,6 +22,7 @@ from .identifiers import SCHEME_NAMES, Participant, digits, is_valid_gln, is_val
 from .money import to_decimal
 
 LONGEST_TEXT = 10_000
+_LONGEST_ECHO = 60
 #: Control characters, and what neither UTF-8 nor XML 1.0 (section 2.2) can carry.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -189,9 +190,16 @@ def _choice(field: Field, raw: str) -> str:
     return raw
 
 
+def _cannot_be(field: Field, raw: str) -> Text:
+    rule = field.help or Text("Formen er forkert.", "The form is wrong.")
+    if field.secret or len(raw) > _LONGEST_ECHO or not raw.isprintable():
+        return rule
+    return Text(f"»{raw}« kan ikke bruges her. {rule.da}", f"“{raw}” cannot be used here. {rule.en}")
+
+
 def _text(field: Field, raw: str) -> str:
     if field.pattern is not None and not re.fullmatch(field.pattern, raw, re.ASCII):
-        raise FieldInvalid(field.help or Text("Formen er forkert.", "The form is wrong."))
+        raise FieldInvalid(_cannot_be(field, raw))
     return raw
 
 

@@ -49,8 +49,8 @@ def check(template: str) -> str:
     if not {"number", "key8"} & set(used):
         raise TemplateInvalid(
             Text(
-                "{number} skal være med; ellers får to dokumenter samme navn.",
-                "{number} must be there; otherwise two documents get the same name.",
+                "{number} eller {key8} skal være med; ellers får to dokumenter samme navn.",
+                "{number} or {key8} must be there; otherwise two documents get the same name.",
             )
         )
     if len(used) > len(set(used)):

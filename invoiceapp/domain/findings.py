@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Severity(StrEnum):
-    """``FATAL`` keeps a document from leaving."""
+    """``FATAL`` keeps a document, or all of a gateway's, from leaving."""
 
     FATAL = "fatal"
     WARNING = "warning"

@@ -347,7 +347,7 @@ class Transport(ABC):
 
     @classmethod
     def findings(cls, config: Mapping[str, Any]) -> list[Finding]:
-        """Warnings about a configuration that is allowed but unwise, such as an unpinned host key."""
+        """About a configuration that is allowed but unwise; fatal where nothing can be sent yet, as without a host key."""
         return []
 
     @classmethod

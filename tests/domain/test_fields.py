@@ -95,6 +95,14 @@ def test_a_pattern_explains_itself_with_the_fields_help():
     declared = field(pattern=r"\d{4}", help=Text("Fire cifre.", "Four digits."))
     with pytest.raises(FieldInvalid) as refused:
         parse(declared, "x")
+    assert refused.value.text == Text("»x« kan ikke bruges her. Fire cifre.", "“x” cannot be used here. Four digits.")
+
+
+@pytest.mark.parametrize("more", [{"secret": True}, {}])
+def test_what_is_secret_or_long_is_not_repeated(more):
+    declared = field(pattern=r"\d{4}", help=Text("Fire cifre.", "Four digits."), **more)
+    with pytest.raises(FieldInvalid) as refused:
+        parse(declared, "x" if more else "x" * 100)
     assert refused.value.text == Text("Fire cifre.", "Four digits.")
 
 

@@ -56,9 +56,9 @@ def test_a_token_without_a_value_leaves_nothing_behind(template, name, nothing):
 @pytest.mark.parametrize(
     ("template", "says"),
     [
-        ("", "{number} skal være med"),
-        ("{type}", "{number} skal være med"),
-        ("{date}-{customer}", "{number} skal være med"),
+        ("", "{number} eller {key8} skal være med"),
+        ("{type}", "{number} eller {key8} skal være med"),
+        ("{date}-{customer}", "{number} eller {key8} skal være med"),
         ("{number.real}", "Kan kun bruge"),
         ("{nummer}", "Kan kun bruge"),
         ("{}{number}", "Kan kun bruge"),

@@ -144,11 +144,23 @@ def test_other_algorithms_and_wrappings_arrive(peer, pairs, changes):
     assert partner.message()["content"].encode("latin-1") == XML
 
 
-def test_a_repetition_is_recognised(peer, pairs):
+def test_a_repetition_is_recognised_but_not_proved_to_have_been_read(peer, pairs):
+    """It looks for the Message-ID before it decrypts, so that its receipt has no MIC."""
     partner = peer(sign=True, encrypt=True)
     with As2Transport(_config(pairs, partner.url), LOOPBACK) as ours:
         assert not ours.send(CONSIGNMENT).evidence["duplicate"]
-        assert ours.send(CONSIGNMENT).evidence["duplicate"]
+        with pytest.raises(Unknown, match="duplicate-document, without MIC"):
+            ours.send(CONSIGNMENT)
+
+
+def test_what_it_could_not_decrypt_is_a_repetition_to_it_too(peer, pairs):
+    partner = peer(sign=True, encrypt=True)
+    # pyas2lib knows OAEP with SHA-1 only.
+    unreadable, mended = (_config(pairs, partner.url, key_transport=name) for name in ("oaep", "pkcs1v15"))
+    with As2Transport(unreadable, LOOPBACK) as ours, pytest.raises(Refused, match="decryption-failed"):
+        ours.send(CONSIGNMENT)
+    with As2Transport(mended, LOOPBACK) as ours, pytest.raises(Unknown, match="duplicate-document"):
+        ours.send(CONSIGNMENT)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,12 @@ from invoiceapp.services.export.queries import Story, format_label
 S = DeliveryState
 Entry = dict[str, Any]
 _EVIDENCE = "#evidence"
+#: Events with a receipt, or with the ids by which the receiver can be asked.
+_HAS_EVIDENCE = frozenset(
+    {"accepted", "delivered", "acknowledged", "late_receipt", "marked_received", "try_unknown", "receipt_missing"}
+)
+#: After these, provably nothing left.
+_NOTHING_LEFT = frozenset({"try_refused", "try_unavailable"})
 
 
 def _title(event: Event) -> tuple[str, str, str]:
@@ -81,17 +88,26 @@ def _text(event: Event) -> str:
     return ", ".join(str(rule) for rule in data.get("rules", ()))
 
 
-def _entry(event: Event) -> Entry:
+def _in_vain(story_events: Sequence[Event]) -> set[str]:
+    """Ids of the sendings after which their delivery's next event says that nothing left."""
+    found, following = set(), dict[str | None, str]()
+    for event in reversed(story_events):
+        if event.kind == "sending" and following.get(event.delivery_id) in _NOTHING_LEFT:
+            found.add(event.id)
+        following[event.delivery_id] = event.kind
+    return found
+
+
+def _entry(event: Event, *, is_in_vain: bool) -> Entry:
     title, colour, icon = _title(event)
-    has_evidence = event.kind in ("accepted", "delivered", "acknowledged", "late_receipt", "marked_received")
     return {
-        "title": title,
+        "title": _("Sending tried") if is_in_vain else title,
         "colour": colour,
         "icon": icon,
         "time": event.created_at,
         "actor": None if event.actor == "system" else event.actor,
         "text": _text(event),
-        "url": _EVIDENCE if has_evidence else None,
+        "url": _EVIDENCE if event.kind in _HAS_EVIDENCE else None,
         "detail": event.data.get("detail") or event.data.get("reference"),
     }
 
@@ -144,7 +160,8 @@ def _to_come(story: Story) -> list[Entry]:
 
 def timeline(story: Story) -> list[Entry]:
     """Entries for ``ui.timeline``, oldest first, then the steps that are still to come."""
-    return [_entry(event) for event in story.events] + _to_come(story)
+    in_vain = _in_vain(story.events)
+    return [_entry(event, is_in_vain=event.id in in_vain) for event in story.events] + _to_come(story)
 
 
 def is_moving(story: Story) -> bool:

@@ -23,7 +23,7 @@ from invoiceapp.services.export import actions, archive, contents, preview, quer
 from invoiceapp.services.people import access
 
 from .choices import Choice, carry_out, may_send_for_real, offered, waits_for_approval
-from .evidence import evidence_of, outcome
+from .evidence import evidence_of, label_of, outcome
 from .forms import NoteForm
 from .timeline import is_moving, timeline
 
@@ -122,6 +122,7 @@ def show(document_id: str) -> str:
         sender_name=story.document.bundle.get("organization", {}).get("name"),
         outcome=outcome,
         evidence_of=evidence_of,
+        label_of=label_of,
         rule_set_names=NAMES,
         **_live_context(story),
     )

@@ -14,7 +14,7 @@ from invoiceapp.blueprints.declared import grouped, raw_values, typed_values
 from invoiceapp.blueprints.main.way_back import is_here
 from invoiceapp.blueprints.plaintext import blocks, title
 from invoiceapp.domain.fields import Field
-from invoiceapp.domain.findings import Text
+from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.formatting import language
 from invoiceapp.htmx import is_htmx
 from invoiceapp.languages import say
@@ -56,7 +56,15 @@ def index() -> str:
         kinds=gateways.kinds(),
         waiting=gateways.waiting([row.id for row in rows]),
         endings={row.id: expiries.endings(row) for row in rows},
+        lacks={row.id: _lack(row) for row in rows},
     )
+
+
+def _lack(gateway: Gateway) -> Finding | None:
+    """Why nothing can be sent through it yet."""
+    if gateway.kind not in gateways.kinds():
+        return None
+    return next((finding for finding in gateways.advice(gateway) if finding.is_fatal), None)
 
 
 def _ways() -> dict[str, str]:
@@ -162,7 +170,7 @@ def _edit_page(
         values=gateway.config if values is None else values, version=gateways.version(gateway), ways=_ways(),
         advice=gateways.advice(gateway), waiting=gateways.waiting([gateway.id]).get(gateway.id, 0),
         endings=[one for one in expiries.endings(gateway) if one.level is not None],
-        incoming=receipts.newest(gateway.id), inbound_url=gateways.inbound_url(gateway),
+        incoming=receipts.newest(gateway.id), inbound_url=gateways.told_inbound_url(gateway),
         since=as_input(resending.usual_start(gateway)), has_errors=bool(shown["errors"] or shown["conflict"]),
         **_declared(gateways.transport_class(gateway)), **_help(gateway.kind), **shown,
     )  # fmt: skip

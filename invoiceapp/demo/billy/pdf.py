@@ -59,8 +59,8 @@ def invoice_pdf(organization: Record, tables: Tables, invoice: Record, lines: Se
     contact = tables["contacts"].get(invoice["contactId"], {})
     currency = invoice["currencyId"]
     shown = [_line(line, tables) for line in lines[:_LINES_SHOWN]]
-    if len(lines) > _LINES_SHOWN:
-        shown.append(f"… og {len(lines) - _LINES_SHOWN} linjer mere")
+    if (more := len(lines) - _LINES_SHOWN) > 0:
+        shown.append(f"… og {more} {'linje' if more == 1 else 'linjer'} mere")
     return render(
         [
             f"{organization['name']}, {organization['street']}, {organization['zipcode']} {organization['city']}",

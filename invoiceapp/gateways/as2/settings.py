@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from invoiceapp.domain.findings import Finding, Text, Turn, warning
+from invoiceapp.domain.findings import Finding, Text, Turn, fatal, warning
 
 from .certificates import LABELS, NO_RSA, Unusable, can_encrypt, is_encrypted, load_certificate, load_pair
 
@@ -92,7 +92,7 @@ def _missing_certificates(config: Mapping[str, Any]) -> list[Finding]:
         ("partner_certificate", is_encrypted(config) or asks_signed, "IA-AS2-NO-PARTNER-CERTIFICATE", _NO_PARTNER),
     )
     return [
-        warning(rule, text.da, text.en, turn=Turn.HERE, fix=f"gateway.{field}")
+        fatal(rule, text.da, text.en, turn=Turn.HERE, fix=f"gateway.{field}")
         for field, is_needed, rule, text in needs
         if is_needed and not config.get(field)
     ]

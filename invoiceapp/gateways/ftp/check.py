@@ -14,7 +14,7 @@ from invoiceapp.outbound.guard import Guard
 
 from .client import Client
 from .failures import PARTNER, Stage, during, rename_refused
-from .fields import PORTS, folder_of, host_of, port_of
+from .fields import NONE, PORTS, folder_of, host_of, port_of, security_of
 from .session import Session, certificate_ends, enter, greet, log_in
 
 
@@ -36,7 +36,7 @@ class ConnectionTest:
             return run_steps(
                 (
                     *network_steps(self._guard, host, port, self._deadline, PARTNER, PORTS),
-                    (Text("Krypter (TLS)", "Encrypt (TLS)"), self._greet),
+                    (self._greeting, self._greet),
                     (Text("Log ind", "Log in"), self._log_in),
                     (Text("Mappen", "The folder"), self._enter),
                     (Text("Skriv, omdøb og slet en prøvefil", "Write, rename and delete a test file"), self._write),
@@ -45,6 +45,12 @@ class ConnectionTest:
         finally:
             if self._client is not None:
                 self._client.close()
+
+    @property
+    def _greeting(self) -> Text:
+        if security_of(self._config) == NONE:
+            return Text("Serveren svarer", "The server answers")
+        return Text("Krypter (TLS)", "Encrypt (TLS)")
 
     def _greet(self) -> Text:
         self._client = greet(self._config, self._guard, self._deadline)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from invoiceapp.domain.delivery import Replay
 from invoiceapp.domain.fields import FieldInvalid
-from invoiceapp.domain.findings import Finding, Text, Turn, warning
+from invoiceapp.domain.findings import Finding, Text, Turn, fatal, warning
 from invoiceapp.gateways.base import (
     STRICT,
     CheckStep,
@@ -85,7 +85,7 @@ class HttpTransport(Transport):
         found = []
         if settings.lacks_pair(config):
             text = settings.NO_PAIR
-            found.append(warning("IA-HTTP-NO-CERTIFICATE", text.da, text.en, turn=Turn.HERE, fix="gateway.certificate"))
+            found.append(fatal("IA-HTTP-NO-CERTIFICATE", text.da, text.en, turn=Turn.HERE, fix="gateway.certificate"))
         if config.get("method") != "PUT" or "{key}" in (config.get("url") or ""):
             return found
         return [

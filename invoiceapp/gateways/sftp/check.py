@@ -27,13 +27,8 @@ class ConnectionTest:
     def __init__(
         self, config: Mapping[str, Any], guard: Guard, deadline: Deadline, watchdog: Watchdog, usual: frozenset[int]
     ) -> None:
-        self._config, self._guard, self._deadline, self._watchdog, self._usual = (
-            config,
-            guard,
-            deadline,
-            watchdog,
-            usual,
-        )
+        self._config, self._guard, self._usual = config, guard, usual
+        self._deadline, self._watchdog = deadline, watchdog
         self._host, self._port = str(config["host"]), int(config.get("port") or 22)
         self._folder = str(config.get("folder") or ".")
         self._ssh: paramiko.Transport | None = None

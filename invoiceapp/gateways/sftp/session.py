@@ -103,7 +103,9 @@ class Session:
     @property
     def connection(self) -> socket.socket:
         """The TCP connection."""
-        return self._ssh.sock
+        connection = self._ssh.sock
+        assert isinstance(connection, socket.socket)
+        return connection
 
     @property
     def is_open(self) -> bool:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from invoiceapp.domain.delivery import Replay
-from invoiceapp.domain.findings import Finding, Text, Turn, warning
+from invoiceapp.domain.findings import Finding, Text, Turn, fatal
 from invoiceapp.gateways.base import (
     STRICT,
     CheckStep,
@@ -90,7 +90,7 @@ class SftpTransport(SftpMailbox, Transport):
     @classmethod
     def findings(cls, config: Mapping[str, Any]) -> list[Finding]:
         """An unconfirmed host key; names that two documents could share."""
-        unconfirmed = warning(
+        unconfirmed = fatal(
             "IA-SFTP-HOST-KEY",
             "Serverens fingeraftryk er ikke bekræftet. Der sendes ikke, før det er.",
             "The server's fingerprint is not confirmed. Nothing is sent until it is.",

@@ -105,7 +105,8 @@ class VansTransport(Transport):
         def look() -> Text:
             count = inbox.look()
             return Text(
-                f"Mappen kan læses; der ligger {count} filer.", f"The folder can be read; {count} files lie there."
+                f"Mappen kan læses; der ligger {count} {'fil' if count == 1 else 'filer'}.",
+                f"The folder can be read; {count} {'file lies' if count == 1 else 'files lie'} there.",
             )
 
         return [*steps, *run_steps(((Text("Mappen med svar", "The folder with answers"), look),))]

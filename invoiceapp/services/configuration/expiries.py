@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, or_, select
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import Expiry, registry
+from invoiceapp.gateways.base import Expiry, KeyPair, PartnerCertificate, registry
 from invoiceapp.models import Gateway, db, utcnow
 from invoiceapp.services import secrets
 from invoiceapp.services.database import transaction
@@ -39,11 +39,15 @@ class Ending:
     ends: datetime
     fingerprint: str
     now: datetime
+    replaced_on: date | None = None
+    """When the next certificate counts, which is laid in already and comes in time"""
+    has_page: bool = False
+    """Whether it stands on the gateway's page of certificates"""
 
     @property
     def level(self) -> int | None:
-        """See ``level``."""
-        return level(self.ends, self.now)
+        """See ``level``; none where the next one is ready."""
+        return None if self.replaced_on else level(self.ends, self.now)
 
     @property
     def days_left(self) -> int:
@@ -82,19 +86,38 @@ def _stored(expiry: Expiry) -> dict[str, str]:
 def endings(gateway: Gateway, now: datetime | None = None) -> list[Ending]:
     """What of it ends, soonest first."""
     now = now or utcnow()
-    found = (
-        Ending(
-            gateway, one["field"], Text(one["da"], one["en"]), datetime.fromisoformat(one["ends"]),
-            one.get("fingerprint", ""), now,
-        )
-        for one in gateway.expiries
-    )  # fmt: skip
+    followers = _followers(gateway)
+    found = []
+    for one in gateway.expiries:
+        ends = datetime.fromisoformat(one["ends"])
+        follower = followers.get(one["field"])
+        found.append(
+            Ending(
+                gateway, one["field"], Text(one["da"], one["en"]), ends, one.get("fingerprint", ""), now,
+                follower if follower and follower <= ends.date() else None, one["field"] in followers,
+            )
+        )  # fmt: skip
     return sorted(found, key=lambda one: (one.ends, one.field))
 
 
+def _followers(gateway: Gateway) -> dict[str, date | None]:
+    """Fields that hold certificates, and when the next one of each counts where it is laid in already."""
+    transport = registry().get(gateway.kind)
+    if transport is None:
+        return {}
+    found: dict[str, date | None] = {}
+    pairs: tuple[KeyPair | PartnerCertificate, ...] = (*transport.key_pairs, *transport.partner_certificates)
+    for pair in pairs:
+        switch_on = gateway.config.get(pair.switch_on) if pair.switch_on else None
+        is_ready = pair.next_certificate and gateway.config.get(pair.next_certificate) and switch_on
+        found[pair.certificate] = date.fromisoformat(str(switch_on)) if is_ready else None
+        if pair.next_certificate:
+            found[pair.next_certificate] = None
+    return found
+
+
 def _level_of(gateway: Gateway, now: datetime) -> int | None:
-    found = endings(gateway, now)
-    return found[0].level if found else None
+    return min((one.level for one in endings(gateway, now) if one.level is not None), default=None)
 
 
 def _is_later(one: int | None, other: int | None) -> bool:
@@ -136,7 +159,7 @@ def check_due() -> None:
 
 
 def _warn(gateway: Gateway) -> None:
-    first = next(iter(endings(gateway)), None)
+    first = next((one for one in endings(gateway) if one.level is not None), None)
     if first is None or first.level is None:
         return
     if gateway.expiry_level is None or first.level < gateway.expiry_level:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from invoiceapp.current import config
 from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.domain.fields import parse_all
+from invoiceapp.domain.fields import counting, parse_all
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.gateways.base import CheckStep, Transport, registry
 from invoiceapp.models import Adaptor, Delivery, Document, Environment, Gateway, db, new_id, utcnow
@@ -60,6 +60,15 @@ def open_transport(gateway: Gateway) -> Transport:
     if transport.inbound_field and not values.get(transport.inbound_field):
         values[transport.inbound_field] = inbound_url(gateway)
     return transport(values, guard())
+
+
+def told_inbound_url(gateway: Gateway) -> str | None:
+    """The address that the partner is told; None where its settings ask for no later receipts."""
+    transport = transport_class(gateway)
+    field = transport.inbound_field
+    if field is None or field not in counting(transport.fields, gateway.config):
+        return None
+    return str(gateway.config.get(field) or inbound_url(gateway))
 
 
 def inbound_url(gateway: Gateway) -> str:
@@ -208,9 +217,10 @@ def _read(gateway: Gateway, name: str, raw: Mapping[str, str], environment: str 
     errors = _name_errors(gateway, name) | errors
     kept = secrets.kept_for(fields, gateway.config, values, gateway.secrets)
     errors |= secrets.lost_by_moving(fields, gateway.secrets, kept, values)
-    if not errors:
-        given = {field.name for field in fields if field.secret and values.get(field.name)}
-        errors = registry()[gateway.kind].problems(values, {*kept, *given})
+    given = {field.name for field in fields if field.secret and values.get(field.name)}
+    # All at once: what is wrong by itself comes first, and with it what is wrong together.
+    whole = {field.name: field.default for field in fields} | values
+    errors = registry()[gateway.kind].problems(whole, {*kept, *given, *errors}) | errors
     new = gateway.environment
     try:
         new = gateway.environment if environment is None else environments.parse(environment)
@@ -266,7 +276,7 @@ def check(gateway_id: str) -> list[CheckStep]:
 
 
 def advice(gateway: Gateway) -> list[Finding]:
-    """Warnings about settings that are allowed but unwise."""
+    """About settings that are allowed but unwise; fatal where nothing can be sent yet."""
     return transport_class(gateway).findings(gateway.config)
 
 

@@ -75,7 +75,7 @@ def formats_of(gateway: Gateway) -> list[Format]:
 
 
 def usual_format(gateway: Gateway) -> str | None:
-    """What its customers get most."""
+    """What its customers get most, else what the adaptors give new ones."""
     most = (
         select(ExportRule.format)
         .where(ExportRule.gateway_id == gateway.id)
@@ -83,7 +83,12 @@ def usual_format(gateway: Gateway) -> str | None:
         .order_by(func.count().desc(), ExportRule.format)
         .limit(1)
     )
-    return db.session.scalar(most)
+    default = select(Adaptor.default_format).where(
+        Adaptor.subscription_id == gateway.subscription_id,
+        Adaptor.deleted_at.is_(None),
+        Adaptor.default_format.is_not(None),
+    )
+    return db.session.scalar(most) or db.session.scalar(default.order_by(Adaptor.id).limit(1))
 
 
 def needs_address(gateway: Gateway) -> bool:

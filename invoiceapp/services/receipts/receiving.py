@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from invoiceapp.gateways.base import Incoming, Unreadable, registry
 from invoiceapp.models import Gateway, IncomingMessage, IncomingState, db, utcnow
@@ -21,9 +21,11 @@ from .reading import newest_with
 log = logging.getLogger(__name__)
 
 #: Bytes of the largest message.
-LARGEST = 1_000_000
+LARGEST = 256_000
 #: Messages a day and gateway that are kept although they belong to nothing that we sent.
-MOST_UNMATCHED = 1_000
+MOST_UNMATCHED = 200
+#: And of all: whoever has seen a Message-ID of ours could post about it for ever.
+MOST = 10_000
 _DAY = timedelta(days=1)
 #: Header fields that receipts are read by; others are not kept.
 _HEADERS = frozenset(
@@ -66,7 +68,10 @@ def receive(gateway_id: str, content: bytes, headers: Mapping[str, str]) -> Answ
     incoming = Incoming(kept.get("message-id", ""), content, kept)
     if not content:
         return Answer.UNREADABLE
-    if _is_full(gateway_id) and not _is_about_ours(gateway, incoming):
+    if _is_full(gateway_id, MOST) or (
+        _is_full(gateway_id, MOST_UNMATCHED, IncomingMessage.state != IncomingState.MATCHED)
+        and not _is_about_ours(gateway, incoming)
+    ):
         log.warning("gateway %s: more requests today than are kept", gateway_id)
         return Answer.TOO_MANY
     try:
@@ -92,18 +97,18 @@ def _kept(headers: Mapping[str, str]) -> dict[str, str]:
     return {"content-type": "", **kept}
 
 
-def _is_full(gateway_id: str) -> bool:
+def _is_full(gateway_id: str, most: int, *which: ColumnElement[bool]) -> bool:
     query = (
         select(func.count())
         .select_from(IncomingMessage)
         .where(
             IncomingMessage.gateway_id == gateway_id,
-            IncomingMessage.state != IncomingState.MATCHED,
             IncomingMessage.created_at > utcnow() - _DAY,
+            *which,
         )
     )
     with transaction():
-        return (db.session.scalar(query) or 0) >= MOST_UNMATCHED
+        return (db.session.scalar(query) or 0) >= most
 
 
 def _is_about_ours(gateway: Gateway, incoming: Incoming) -> bool:

@@ -63,6 +63,30 @@ def test_a_signed_no_is_a_rejection(partner, opened, consignment, changes):
 
 
 @pytest.mark.server
+def test_a_later_receipt_for_other_bytes_says_that_the_partner_has_something(partner, opened, consignment):
+    opened.send(consignment())
+    other = f"{base64.b64encode(bytes(32)).decode()}, sha256"
+    later = opened.read(
+        _incoming(partner.signed_receipt(partner.received[0], mic=other)), opened.wire_ids(consignment())
+    )
+    assert later.verdict is Verdict.REJECTED
+    assert "noget andet, end vi sendte" in later.text.da
+
+
+@pytest.mark.server
+def test_a_later_duplicate_counts_by_its_mic_only(partner, opened, consignment):
+    opened.send(consignment())
+    disposition = PROCESSED.replace("processed", "processed/warning: duplicate-document")
+    message, ids = partner.received[0], opened.wire_ids(consignment())
+    later = opened.read(_incoming(partner.signed_receipt(message, disposition=disposition)), ids)
+    assert later.verdict is Verdict.ARRIVED
+    without = _incoming(partner.signed_receipt(message, disposition=disposition, mic=None))
+    with pytest.raises(Unreadable) as caught:
+        opened.read(without, ids)
+    assert "set før" in caught.value.text.da
+
+
+@pytest.mark.server
 def test_anothers_signature_is_unreadable(partner, opened, consignment, pairs):
     opened.send(consignment())
     message = partner.received[0]

@@ -147,15 +147,48 @@ def test_a_retry_has_the_same_message_id_and_mic(partner, config, consignment):
 
 @pytest.mark.server
 @pytest.mark.parametrize("modifier", ["processed/Warning: duplicate-document", "processed/error: duplicate-document"])
-@pytest.mark.parametrize("mic", [True, False])
-def test_a_duplicate_has_arrived_and_the_evidence_says_so(partner, send, modifier, mic):
-    changes = {} if mic else {"mic": None}
+def test_a_duplicate_with_our_mic_has_arrived_and_the_evidence_says_so(partner, send, modifier):
     partner.answer = lambda message: partner.signed_receipt(
-        message, disposition=PROCESSED.replace("processed", modifier), **changes
+        message, disposition=PROCESSED.replace("processed", modifier)
     )
     receipt = send()
     assert receipt.proves_arrival
     assert receipt.evidence["duplicate"] is True
+
+
+ANOTHER_ALGORITHM = "cXVpdGUgYW5vdGhlcg==, sha1"
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("modifier", ["processed/Warning: duplicate-document", "processed/error: duplicate-document"])
+@pytest.mark.parametrize("mic", [None, ANOTHER_ALGORITHM])
+@pytest.mark.parametrize("signed", [True, False], ids=["signed", "unsigned"])
+def test_a_duplicate_that_the_partner_need_not_have_read_is_unknown(partner, send, modifier, mic, signed):
+    disposition = PROCESSED.replace("processed", modifier)
+
+    def answer(message):
+        if signed:
+            return partner.signed_receipt(message, disposition=disposition, mic=mic)
+        return 200, *unsigned(report(message.message_id, mic, disposition))
+
+    partner.answer = answer
+    with pytest.raises(Unknown) as caught:
+        send(mdn_signed=signed)
+    assert "set før" in caught.value.text.da
+    assert "duplicate-document" in caught.value.detail
+
+
+@pytest.mark.server
+def test_a_message_that_could_not_be_read_is_not_taken_for_arrived_when_it_goes_again(partner, send):
+    """The partner remembers the Message-ID of what it could not decrypt."""
+    partner.answer = lambda message: _disposed("processed/error: decryption-failed")(partner, message)
+    with pytest.raises(Refused):
+        send()
+    partner.answer = lambda message: _disposed("processed/warning: duplicate-document")(partner, message)
+    with pytest.raises(Unknown):
+        send()
+    one, other = partner.received
+    assert one.message_id == other.message_id
 
 
 @pytest.mark.server
@@ -258,10 +291,12 @@ def test_the_partners_words_are_shown(partner, send):
 
 
 @pytest.mark.server
-def test_a_receipt_for_other_bytes_is_the_partners_no(partner, send):
+@pytest.mark.parametrize("words", ["processed", "processed/warning: duplicate-document"])
+def test_a_receipt_for_other_bytes_is_unknown_as_the_partner_has_something(partner, send, words):
     other = base64.b64encode(bytes(32)).decode()
-    partner.answer = lambda message: partner.signed_receipt(message, mic=f"{other}, sha-256")
-    with pytest.raises(Rejected) as caught:
+    disposition = PROCESSED.replace("processed", words)
+    partner.answer = lambda message: partner.signed_receipt(message, mic=f"{other}, sha-256", disposition=disposition)
+    with pytest.raises(Unknown) as caught:
         send()
     assert "kontrolsummerne" in caught.value.text.da
 
@@ -292,17 +327,17 @@ def test_an_unsigned_receipt_counts_where_no_signature_was_wanted(partner, send)
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("mic", [None, "cXVpdGUgYW5vdGhlcg==, sha1"])
+@pytest.mark.parametrize("mic", [None, ANOTHER_ALGORITHM])
 def test_an_unsigned_receipt_may_lack_a_mic_that_we_know(partner, send, mic):
     partner.answer = lambda message: (200, *unsigned(report(message.message_id, mic)))
     assert send(mdn_signed=False).proves_arrival
 
 
 @pytest.mark.server
-def test_an_unsigned_receipt_with_another_mic_is_a_no(partner, send):
+def test_an_unsigned_receipt_with_another_mic_is_unknown(partner, send):
     other = base64.b64encode(bytes(32)).decode()
     partner.answer = lambda message: (200, *unsigned(report(message.message_id, f"{other}, sha256")))
-    with pytest.raises(Rejected):
+    with pytest.raises(Unknown, match="MIC differs"):
         send(mdn_signed=False)
 
 

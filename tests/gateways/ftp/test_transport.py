@@ -463,6 +463,43 @@ def test_a_lost_answer_to_the_name_of_the_pdf_is_no_delivery(faulty, consignment
     assert set(files(faulty)) == {NAME, NAME.replace(".xml", ".pdf")}
 
 
+@pytest.mark.parametrize(
+    ("reply", "without"), [("550 Permission denied", Refused), ("451 Try later", Unavailable), (None, Unavailable)]
+)
+@pytest.mark.parametrize("consumes", [True, False], ids=["consumes", "keeps"])
+def test_a_pdf_without_its_document_is_unknown_where_files_are_taken_at_once(
+    faulty, consignment, reply, without, consumes
+):
+    def for_the_document():
+        if reply:
+            faulty.faults.replies["RNFR"] = reply
+        else:
+            faulty.faults.cut_before.add("RNFR")
+
+    # Once for the PDF, then for the document.
+    faulty.faults.before["RNFR"] = lambda: faulty.faults.before.update(RNFR=for_the_document)
+    with pytest.raises((Refused, Unavailable, Unknown)) as caught:
+        send(faulty, consignment(), with_pdf=True, consumes=consumes)
+    assert type(caught.value) is (Unknown if consumes else without)
+    assert ("PDF" in caught.value.text.da) is consumes
+    assert NAME.replace(".xml", ".pdf") in files(faulty)
+    assert NAME not in files(faulty)
+
+
+def test_a_lost_answer_to_the_name_of_the_pdf_is_unknown_where_files_are_taken_at_once(faulty, consignment):
+    faulty.faults.cut_after.add("RNTO")
+    with pytest.raises(Unknown) as caught:
+        send(faulty, consignment(), with_pdf=True, consumes=True)
+    assert "PDF" in caught.value.text.da
+    assert NAME not in files(faulty)
+
+
+def test_a_pdf_that_did_not_get_its_name_is_no_delivery_where_files_are_taken_at_once(faulty, consignment):
+    faulty.faults.replies["RNTO"] = "451 Try later"
+    with pytest.raises(Unavailable):
+        send(faulty, consignment(), with_pdf=True, consumes=True)
+
+
 def test_the_done_file_follows_the_document(faulty, consignment):
     receipt = send(faulty, consignment(), done_marker=True)
     assert files(faulty) == {NAME: consignment().payload.content, f"{NAME}.done": b""}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import threading
 
+import paramiko
 import pytest
+from paramiko.sftp import CMD_EXTENDED, CMD_OPENDIR, CMD_RENAME, CMD_STAT, CMD_WRITE
 from support.outbound import LOOPBACK
 
 from invoiceapp.demo.partners import sftp_server
-from invoiceapp.gateways.base import Payload, Refused, Unavailable, Unknown
+from invoiceapp.gateways.base import Payload, Refused, Transport, Unavailable, Unknown
 from invoiceapp.gateways.sftp import SftpTransport, transport
 
 pytestmark = pytest.mark.server
@@ -139,6 +142,151 @@ def test_a_lost_answer_to_the_pdfs_rename_is_no_delivery(at_demo, demo, consignm
         demo.faults.drop_after_rename = False
         sftp.send(consignment())
     assert {p.suffix for p in demo.folder.iterdir()} == {".xml", ".pdf"}
+
+
+class PdfThenFault:
+    """The PDF gets its final name, then the document's does not come about: the server says no, or the line breaks."""
+
+    def __init__(self, demo, fault):
+        self.fault, self.connections = fault, demo.cut_connections
+        self.original = sftp_server._Folder._replace
+
+    def __call__(self, folder, old, new):
+        if new.endswith(".pdf"):
+            return self.original(folder, old, new)
+        if self.fault == "cut":
+            self.connections()
+        return paramiko.SFTP_PERMISSION_DENIED if self.fault == "permission" else paramiko.SFTP_FAILURE
+
+
+@pytest.mark.parametrize(("fault", "without"), [("failure", Unavailable), ("permission", Refused), ("cut", Unknown)])
+@pytest.mark.parametrize("consumes", [True, False], ids=["consumes", "keeps"])
+def test_a_pdf_without_its_document_is_unknown_where_files_are_taken_at_once(
+    at_demo, demo, consignment, monkeypatch, fault, without, consumes
+):
+    handler = PdfThenFault(demo, fault)
+    monkeypatch.setattr(sftp_server._Folder, "_replace", lambda *arguments: handler(*arguments))
+    with at_demo(with_pdf=True, consumes=consumes) as sftp, pytest.raises((Refused, Unavailable, Unknown)) as caught:
+        sftp.send(consignment())
+    assert type(caught.value) is (Unknown if consumes else without)
+    if consumes and fault != "cut":
+        assert "PDF" in caught.value.text.da
+    assert NAME.replace(".xml", ".pdf") in {path.name for path in demo.folder.iterdir()}
+
+
+def test_a_lost_answer_to_the_pdfs_rename_is_unknown_where_files_are_taken_at_once(at_demo, demo, consignment):
+    demo.faults.drop_after_rename = True
+    with at_demo(with_pdf=True, consumes=True) as sftp, pytest.raises(Unknown) as caught:
+        sftp.send(consignment())
+    assert "PDF" in caught.value.text.da
+    assert not (demo.folder / NAME).exists()
+
+
+def test_a_pdf_that_did_not_get_its_name_is_no_delivery_where_files_are_taken_at_once(at_demo, demo, consignment):
+    demo.faults.rename_refused = True
+    with at_demo(with_pdf=True, consumes=True) as sftp, pytest.raises(Unavailable):
+        sftp.send(consignment())
+
+
+@pytest.fixture
+def dribble(monkeypatch):
+    """``dribble(commands)``: from the first of these SFTP commands on, the server answers byte by byte, each in good time.
+
+    A whole answer takes longer than all of ``DEADLINE``, but no byte longer than a step. Returns the list of those that
+    were sent whole.
+    """
+    process, write, over, whole = paramiko.SFTPServer._process, paramiko.SFTPServer._write_all, threading.Event(), []
+
+    def start(*commands):
+        monkeypatch.setattr(SftpTransport, "DEADLINE", 1.5)
+        monkeypatch.setattr(Transport, "DEADLINE", 1.5)
+
+        def processing(self, kind, number, message):
+            self.dribbles = getattr(self, "dribbles", False) or kind in commands
+            process(self, kind, number, message)
+
+        def writing(self, out):
+            if not getattr(self, "dribbles", False):
+                write(self, out)
+                return
+            for position in range(len(out)):
+                over.wait(0.3)
+                write(self, out[position : position + 1])
+            whole.append(out)
+
+        monkeypatch.setattr(paramiko.SFTPServer, "_process", processing)
+        monkeypatch.setattr(paramiko.SFTPServer, "_write_all", writing)
+        return whole
+
+    yield start
+    over.set()
+
+
+def watchdogs():
+    return [thread for thread in threading.enumerate() if thread.name == "sftp-watchdog"]
+
+
+@pytest.mark.parametrize(
+    ("command", "existing", "kind"),
+    [
+        (CMD_STAT, "fail", Unavailable),
+        (CMD_WRITE, "fail", Unavailable),
+        (CMD_RENAME, "fail", Unknown),
+        (CMD_EXTENDED, "replace", Unknown),
+    ],
+    ids=["look", "write", "rename", "posix-rename"],
+)
+def test_a_server_that_dribbles_is_cut_at_the_deadline(at_demo, consignment, dribble, command, existing, kind):
+    whole = dribble(command)
+    with at_demo(existing=existing) as sftp:
+        with pytest.raises((Unavailable, Unknown)) as caught:
+            sftp.send(consignment())
+        assert type(caught.value) is kind
+        assert watchdogs() == []
+    assert whole == []
+
+
+def test_a_connection_is_watched_over_in_every_send(at_demo, consignment, dribble):
+    with at_demo() as sftp:
+        sftp.send(consignment(document_no="1"))
+        dribble(CMD_RENAME)
+        with pytest.raises(Unknown):
+            sftp.send(consignment(document_no="2"))
+    assert watchdogs() == []
+
+
+def test_a_connection_test_with_a_server_that_dribbles_ends_at_the_deadline(at_demo, dribble):
+    dribble(CMD_STAT)
+    with at_demo() as sftp:
+        steps = sftp.check()
+    assert [step.ok for step in steps] == [True] * 4 + [False]
+    assert watchdogs() == []
+
+
+def test_collecting_from_a_server_that_dribbles_ends_at_the_deadline(at_demo, dribble):
+    dribble(CMD_OPENDIR)
+    with at_demo() as sftp, pytest.raises(Unavailable):
+        sftp.list_files("/")
+    assert watchdogs() == []
+
+
+def test_a_server_that_never_opens_the_channel_for_files_is_cut_at_the_deadline(at_demo, consignment, monkeypatch):
+    """Paramiko waits for that answer without any limit."""
+    monkeypatch.setattr(SftpTransport, "DEADLINE", 1.5)
+    over, answers = threading.Event(), []
+
+    def answer(*_):
+        over.wait(20)
+        answers.append(False)
+        return False
+
+    monkeypatch.setattr(sftp_server._Login, "check_channel_subsystem_request", answer, raising=False)
+    try:
+        with at_demo() as sftp, pytest.raises(Unavailable):
+            sftp.send(consignment())
+        assert answers == []
+    finally:
+        over.set()
 
 
 def test_a_part_file_that_cannot_be_taken_away_does_not_undo_a_delivery(at_demo, demo, consignment, monkeypatch):

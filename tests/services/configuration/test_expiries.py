@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import Expiry
+from invoiceapp.gateways.base import Expiry, KeyPair
 from invoiceapp.models import Event, Gateway, db
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration import expiries
@@ -129,3 +129,19 @@ def test_what_cannot_be_read_keeps_what_was_known(gateway, ends, caplog):
     db.session.commit()
     next_day()
     assert [one.days_left for one in expiries.endings(gateway)] == [6]
+
+
+def test_nobody_is_warned_of_a_certificate_whose_next_one_is_ready(gateway, ends, partner, monkeypatch):
+    pair = KeyPair(LABEL, "certificate", "key", "next_certificate", "next_key", "switch_on")
+    monkeypatch.setattr(partner, "key_pairs", (pair,))
+    ends[:] = [6]
+    gateway.config = {"host": "x", "next_certificate": "PEM", "switch_on": (NOW + timedelta(days=3)).date().isoformat()}
+    db.session.commit()
+    next_day()
+    [one] = expiries.endings(gateway, NOW)
+    assert one.level is None and one.replaced_on == (NOW + timedelta(days=3)).date() and one.has_page
+    assert warnings() == [] and expiries.soon(gateway.subscription_id) == []
+    gateway.config = gateway.config | {"switch_on": (NOW + timedelta(days=9)).date().isoformat()}
+    db.session.commit()
+    next_day()
+    assert warnings() == [7], "it comes too late"

@@ -72,6 +72,15 @@ def test_nobody_can_fill_the_disk_and_real_receipts_still_get_through(sent, left
     assert left(delivery).kinds == ["mdn"]
 
 
+def test_not_even_about_a_document_of_ours_can_somebody_post_for_ever(sent, left, posting, gateway, monkeypatch):
+    monkeypatch.setattr(receiving, "MOST", 2)
+    delivery = sent()
+    answers = [
+        receive(gateway.id, f"{delivery.idem_key} arrived{chr(10) * number}".encode(), POSTED) for number in range(4)
+    ]
+    assert answers == [Answer.STORED] * 2 + [Answer.TOO_MANY] * 2 and len(rows()) == 2
+
+
 def test_the_limit_is_each_gateways_own(posting, gateway, monkeypatch):
     monkeypatch.setattr(receiving, "MOST_UNMATCHED", 1)
     other = Gateway(
