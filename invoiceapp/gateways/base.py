@@ -56,7 +56,14 @@ class Unavailable(TransportError):
 
 
 class Unknown(TransportError):
-    """The bytes left and no answer came."""
+    """The bytes left and no answer came, or one that proves nothing.
+
+    ``needs_person``: neither a repetition nor a question can make it clearer, whatever ``replay`` allows.
+    """
+
+    def __init__(self, text: Text, detail: str = "", *, needs_person: bool = False) -> None:
+        super().__init__(text, detail)
+        self.needs_person = needs_person
 
 
 @dataclass(frozen=True, slots=True)

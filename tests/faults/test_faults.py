@@ -1,6 +1,6 @@
 """The delivery machine over lines that break and with workers that are killed: nothing lost, no duplicate, no guess.
 
-For each kind of transport ``FAULT_SENDS`` documents (60 by default, 500 for the nightly run) go through a proxy that
+For each kind of transport ``FAULT_SENDS`` documents (60 by default, 500 in ``make interop``) go through a proxy that
 harms connections at random, from workers that end by ``kill -9`` at random moments. Then the line is well again, all
 that can still be done without a person is done, and our books are compared with what the server has.
 

@@ -134,7 +134,7 @@ def retry_after(text: str) -> float | None:
 def unproved(error: MdnInvalid) -> Unknown:
     """The partner took the whole message, and its receipt proves nothing either way."""
     if isinstance(error, SeenBefore):
-        return Unknown(SEEN_BEFORE, str(error))
+        return Unknown(SEEN_BEFORE, str(error), needs_person=True)
     said = (f" Kvitteringen siger »{error.claim}«.", f" The receipt says “{error.claim}”.") if error.claim else ("", "")
     return Unknown(
         Text(
@@ -175,6 +175,7 @@ def judge(mdn: Mdn, message_id: str, mic: Mic) -> None:
                 "what arrived, before you send again. Where it happens again, choose base64 as wrapping.",
             ),
             "the MIC differs",
+            needs_person=True,
         )
 
 

@@ -164,6 +164,8 @@ def _after_failure(
         return S.OUTCOME_UNKNOWN, {"next_at": None}
     if isinstance(error, Rejected):
         return S.REJECTED, {"next_at": None, "finished_at": utcnow()}
+    if isinstance(error, Unknown) and error.needs_person:
+        return S.OUTCOME_UNKNOWN, {"next_at": None}
     if isinstance(error, Unknown) and after_crash_in_sending(replay) is S.OUTCOME_UNKNOWN:
         return S.OUTCOME_UNKNOWN, {"next_at": first_question(replay)}
     retry_after = error.retry_after if isinstance(error, Unavailable) else None

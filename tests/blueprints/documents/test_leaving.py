@@ -188,7 +188,7 @@ def tested(document: Document, make_delivery: Make) -> Any:
 
 def test_what_only_went_to_a_test_gateway_says_so_and_can_be_sent_for_real(signed_in, document, tested):
     html = page(signed_in, document)
-    assert "Only sent as a test" in html and "SFTP · Test" in html and choices(html) == ["send-for-real"]
+    assert "Only sent as a test" in html and "SFTP</bdi></a> · Test" in html and choices(html) == ["send-for-real"]
     assert "SFTP · Test" in signed_in.get("/").text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +27,10 @@ def delivery(make_customer: Any, make_document: Any, make_delivery: Any) -> Any:
 
 def _page(signed_in: Any, row: Any) -> str:
     return str(signed_in.get(f"/documents/{row.document_id}").get_data(as_text=True))
+
+
+def _titles(html: str) -> list[str]:
+    return re.findall(r'timeline-head">\s*<strong>([^<]+)', html)
 
 
 @pytest.mark.parametrize(
@@ -59,3 +64,37 @@ def test_a_receipt_that_is_awaited_says_until_when(signed_in, delivery):
     row.next_at = None
     db.session.commit()
     assert "awaited" not in _page(signed_in, row)
+
+
+@pytest.mark.parametrize("kind", ["try_unknown", "receipt_missing"])
+def test_what_is_unclear_leads_to_the_ids_that_the_receiver_can_be_asked_by(signed_in, delivery, kind):
+    row = delivery(S.OUTCOME_UNKNOWN, next_at=None)
+    events.of_delivery(kind, row, da="Intet svar.", en="No answer.")
+    db.session.commit()
+    assert '<a href="#evidence">' in _page(signed_in, row)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "title"),
+    [
+        ("try_refused", "Sending tried"),
+        ("try_unavailable", "Sending tried"),
+        ("try_unknown", "Sent"),
+        ("try_rejected", "Sent"),
+        ("delivered", "Sent"),
+    ],
+)
+def test_a_sending_after_which_nothing_left_was_only_tried(signed_in, delivery, outcome, title):
+    row = delivery(S.OUTCOME_UNKNOWN, next_at=None)
+    for kind in ("sending", outcome):
+        events.of_delivery(kind, row)
+    db.session.commit()
+    assert _titles(_page(signed_in, row))[0] == title
+
+
+def test_only_the_sending_that_failed_was_only_tried(signed_in, delivery):
+    row = delivery(S.DELIVERED, next_at=None)
+    for kind in ("sending", "try_unavailable", "sending", "delivered"):
+        events.of_delivery(kind, row)
+    db.session.commit()
+    assert _titles(_page(signed_in, row))[:3:2] == ["Sending tried", "Sent"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from markupsafe import escape
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text
@@ -51,6 +52,31 @@ def test_the_list_shows_what_waits_and_why_one_is_paused(
     page = signed_in.get("/gateways").text
     assert "Wrong password" in page
     assert re.search(r'<td class="num" data-label="[^"]+">1</td>', page)
+
+
+def test_the_list_says_what_a_gateway_needs_before_it_can_send(signed_in: FlaskClient, gateway: Gateway) -> None:
+    gateway.kind, gateway.config = "sftp", {"host": "sftp.example.com"}
+    db.session.commit()
+    page = signed_in.get("/gateways").text
+    assert "Needs something" in page
+    assert "fingerprint is not confirmed" in page
+    gateway.config = {**gateway.config, "host_key": KEY, "filename": "{number}"}
+    db.session.commit()
+    page = signed_in.get("/gateways").text
+    assert "Needs something" not in page
+    assert "Active" in page
+
+
+def test_what_keeps_a_gateway_from_sending_stands_out_from_what_is_only_unwise(
+    signed_in: FlaskClient, gateway: Gateway
+) -> None:
+    gateway.kind, gateway.config = "sftp", {"host": "sftp.example.com", "filename": "{number}"}
+    db.session.commit()
+    fatal, unwise = gateways.advice(gateway)
+    notices = signed_in.get(f"/gateways/{gateway.id}").text.split('class="notice notice-')
+    tones = {text: one.split('"')[0] for one in notices for text in re.findall("<strong>(.*?)</strong>", one)}
+    assert tones[str(escape(fatal.text.en))] == "danger"
+    assert tones[str(escape(unwise.text.en))] == "warning"
 
 
 def test_a_new_gateway_is_saved_with_its_password_encrypted_and_never_shown(

@@ -114,6 +114,12 @@ def test_very_many_lines_are_summed_up_where_an_e_invoice_has_them_all(invoice, 
     assert "1.800,00" in text
 
 
+def test_one_line_that_is_left_out_is_one_line(invoice, monkeypatch):
+    monkeypatch.setattr(writer, "MOST_LINES", 1)
+    lines = tuple(replace(invoice.lines[0], id=str(n)) for n in range(2))
+    assert "Yderligere 1 linje står i e-fakturaen." in read(PDF.write(replace(invoice, lines=lines)))
+
+
 @pytest.mark.parametrize(("more", "told"), [(0, []), (1, ["1001"]), (5_000, ["6000"])])
 def test_a_pdf_that_is_the_document_itself_leaves_no_line_out(make_invoice, invoice, more, told):
     lines = tuple(replace(invoice.lines[0], id=str(n)) for n in range(MOST_LINES + more))

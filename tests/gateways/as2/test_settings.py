@@ -56,6 +56,11 @@ def test_it_is_said_which_certificate_is_missing_yet(config, changes, rules):
     assert found - {"IA-AS2-UNENCRYPTED"} == rules
 
 
+def test_without_its_certificates_nothing_can_be_sent(config):
+    found = As2Transport.findings(config(own_certificate=None, partner_certificate=None, mdn_signed=False))
+    assert {one.rule for one in found if one.is_fatal} == {"IA-AS2-NO-CERTIFICATE", "IA-AS2-NO-PARTNER-CERTIFICATE"}
+
+
 def test_a_next_pair_is_whole_and_has_a_date(config, pairs):
     following = pairs["own_next"].certificate
     assert _problems(config(own_next_certificate=following)) == {"own_next_certificate", "own_switch_on"}

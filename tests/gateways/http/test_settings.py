@@ -180,7 +180,8 @@ def test_put_to_one_address_is_warned_about():
 
 
 def test_a_certificate_that_is_still_to_be_made_is_asked_for():
-    assert [one.rule for one in HttpTransport.findings({"auth": "certificate"})] == ["IA-HTTP-NO-CERTIFICATE"]
+    found = HttpTransport.findings({"auth": "certificate"})
+    assert [(one.rule, one.is_fatal) for one in found] == [("IA-HTTP-NO-CERTIFICATE", True)]
     with pytest.raises(Refused, match="certificate"):
         HttpTransport({"url": "https://partner.example/", "auth": "certificate"}).require_usable()
 

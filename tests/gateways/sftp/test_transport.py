@@ -141,7 +141,7 @@ def test_a_key_stays_when_the_server_changes_but_a_password_does_not():
 
 def test_fields_of_one_group_stand_together():
     headings = [f.group.en for f in SftpTransport.fields]
-    assert list(dict.fromkeys(headings)) == ["Server", "Login", "Files and folders"]
+    assert list(dict.fromkeys(headings)) == ["Server", "Login", "Files and folders", "Rarely needed"]
     assert headings == sorted(headings, key=list(dict.fromkeys(headings)).index)
 
 

@@ -119,11 +119,15 @@ def _checked(transport, monkeypatch, *, ok):
     return transport.check()
 
 
-def test_a_check_looks_into_the_folder_with_answers(vans, monkeypatch):
-    monkeypatch.setattr(SftpTransport, "list_files", lambda _self, folder: [("a", 1), ("b", 2)] * (folder == "/ud"))
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [([], "der ligger 0 filer."), ([("a", 1)], "der ligger 1 fil."), ([("a", 1), ("b", 2)], "der ligger 2 filer.")],
+)
+def test_a_check_looks_into_the_folder_with_answers(vans, monkeypatch, files, told):
+    monkeypatch.setattr(SftpTransport, "list_files", lambda _self, folder: files * (folder == "/ud"))
     steps = _checked(vans(inbox="/ud"), monkeypatch, ok=True)
     assert [step.ok for step in steps] == [True, True]
-    assert "2 files" in steps[-1].detail.en
+    assert told in steps[-1].detail.da
 
 
 def test_a_check_that_failed_looks_no_further(vans, monkeypatch):

@@ -174,6 +174,15 @@ def test_a_late_success_is_evidence_only_while_somebody_else_sends(ready, partne
     assert row.state is S.LEASED and len(receipts(row)) == 1
 
 
+@pytest.mark.parametrize("replay", list(Replay))
+def test_what_only_a_person_can_find_out_is_neither_repeated_nor_asked(ready, partner, replay):
+    partner.replays = replay
+    row = ready()
+    partner.outcomes.append(Unknown(NO, needs_person=True))
+    delivery.deliver_due()
+    assert row.state is S.OUTCOME_UNKNOWN and row.next_at is None
+
+
 def test_a_repetition_never_goes_to_another_place_than_the_try_that_may_have_arrived(ready, partner, gateway):
     row = ready()
     partner.outcomes.append(Unknown(NO))

@@ -174,8 +174,8 @@ def _gateway(work: Work, entry: GatewayEntry) -> None:
     found = connect(work, subject, entry.connection, stored)
     if (found.config, found.secrets) != (row.config, row.secrets):
         is_changed = True
-        # The clock reads them anew.
-        row.expiries_at = None
+        # The clock reads them anew, and a gateway that rests is tried at once.
+        row.expiries_at = row.retry_at = None
     row.config, row.secrets, row.secret_references = found.config, found.secrets, found.references
     # One that was stored before a rule came keeps no other change from being applied.
     if is_changed:

@@ -36,8 +36,8 @@ _FILE = Field(
     "file", Text("Fil", "File"), pattern=r"/.{1,1000}",
     help=Text("En fuld sti, f.eks. /run/secrets/sftp.", "A full path, for example /run/secrets/sftp."),
 )  # fmt: skip
-#: Empty is no reference.
-_KINDS = (replace(_VARIABLE, required=True), replace(_FILE, required=True))
+#: Empty is no reference. The form is looked at here: whoever writes the secret itself there must not see it repeated.
+_KINDS = (replace(_VARIABLE, required=True, pattern=None), replace(_FILE, required=True, pattern=None))
 _SPELLED = {ord(letter): spelled for letter, spelled in zip("ÆØÅ", ("AE", "OE", "AA"), strict=True)}
 
 Reference = dict[str, str]
@@ -93,6 +93,10 @@ def _reference(section: Section, name: str) -> Reference | None:
             name,
         )
         return None
+    for field in (_VARIABLE, _FILE):
+        if values.get(field.name) and not re.fullmatch(field.pattern or "", values[field.name], re.ASCII):
+            holder.complain(field.help or field.label, field.name)
+            return None
     return {kind: str(value) for kind, value in values.items() if value} or None
 
 
