@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -86,6 +86,11 @@ class Field:
         name, wanted = self.only_when
         value = values.get(name)
         return str(value).lower() in wanted if isinstance(value, bool) else value in wanted
+
+
+def grouped(heading: Text, fields: Iterable[Field]) -> tuple[Field, ...]:
+    """The fields under one heading."""
+    return tuple(replace(field, group=heading) for field in fields)
 
 
 class FieldInvalid(ValueError):

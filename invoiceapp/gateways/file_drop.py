@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Protocol, runtime_checkable
 
-from invoiceapp.domain.fields import Field, FieldType
+from invoiceapp.domain.fields import Field, FieldType, grouped
 from invoiceapp.domain.findings import Finding, Text, Turn, warning
 
 from .base import Consignment, Payload, Refused, Rejected, Unavailable, Unknown, safe_filename
@@ -66,6 +66,27 @@ DONE_MARKER = Field(
     ),
 )
 WITH_PDF = Field("with_pdf", Text("Læg PDF'en ved siden af", "Put the PDF beside it"), FieldType.BOOLEAN, default=False)
+#: How a folder of the receiver's is used; under one heading.
+FIELDS = grouped(
+    Text("Filer og mapper", "Files and folders"),
+    (
+        Field(
+            "folder",
+            Text("Mappe", "Folder"),
+            default=".",
+            pattern=r"[^\\]{1,200}",
+            help=Text(
+                "Mappen på serveren, f.eks. /ind, med almindelig skråstreg. Tom: den mappe, login fører til.",
+                "On the server, e.g. /in, with forward slashes. Empty: the folder that the login leads to.",
+            ),
+        ),
+        FILENAME,
+        EXISTING,
+        WITH_PDF,
+        DONE_MARKER,
+        CONSUMES,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from invoiceapp.domain.fields import Field, FieldType
+from invoiceapp.domain.fields import Field, FieldType, grouped
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.common_fields import CA_CERTIFICATE, CONNECTIONS, HOST_PATTERN
-from invoiceapp.gateways.file_drop import CONSUMES, DONE_MARKER, EXISTING, FILENAME, WITH_PDF
+from invoiceapp.gateways.file_drop import FIELDS as FILE_FIELDS
 
 EXPLICIT, IMPLICIT, NONE = "explicit", "implicit", "none"
 #: RFC 959, and IANA's "ftps" for encryption from the first byte.
@@ -56,33 +56,11 @@ _LOGIN = (
     Field("username", Text("Brugernavn", "User name"), required=True),
     Field("password", Text("Adgangskode", "Password"), required=True, secret=True),
 )
-_FILES = (
-    Field(
-        "folder",
-        Text("Mappe", "Folder"),
-        default=".",
-        pattern=r"[^\\]{1,200}",
-        help=Text(
-            "Mappen på serveren, f.eks. /ind, med almindelig skråstreg. Tom: den mappe, login fører til.",
-            "On the server, e.g. /in, with forward slashes. Empty: the folder that the login leads to.",
-        ),
-    ),
-    FILENAME,
-    EXISTING,
-    WITH_PDF,
-    DONE_MARKER,
-    CONSUMES,
-)
-
-
-def _grouped(heading: Text, fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    return tuple(replace(field, group=heading) for field in fields)
-
 
 FIELDS = (
-    *_grouped(Text("Server", "Server"), _SERVER),
-    *_grouped(Text("Login", "Login"), _LOGIN),
-    *_grouped(Text("Filer og mapper", "Files and folders"), _FILES),
+    *grouped(Text("Server", "Server"), _SERVER),
+    *grouped(Text("Login", "Login"), _LOGIN),
+    *FILE_FIELDS,
     replace(CA_CERTIFICATE, only_when=("security", (EXPLICIT, IMPLICIT))),
     CONNECTIONS,
 )

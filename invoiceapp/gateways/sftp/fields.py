@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from invoiceapp.domain.fields import Field, FieldType
+from invoiceapp.domain.fields import Field, FieldType, grouped
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.common_fields import CONNECTIONS, HOST_PATTERN
-from invoiceapp.gateways.file_drop import CONSUMES, DONE_MARKER, EXISTING, FILENAME, WITH_PDF
+from invoiceapp.gateways.file_drop import FIELDS as FILE_FIELDS
 
 #: Optional key type, then what ``ssh-keygen -l`` prints: base64 of SHA-256 without padding.
 HOST_KEY_PATTERN = r"(?:(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) )?SHA256:[A-Za-z0-9+/]{43}"
@@ -58,32 +56,10 @@ _LOGIN = (
     ),
     Field("passphrase", Text("Nøglens adgangskode", "Passphrase of the key"), secret=True, is_kept_here=True),
 )
-_FILES = (
-    Field(
-        "folder",
-        Text("Mappe", "Folder"),
-        default=".",
-        pattern=r"[^\\]{1,200}",
-        help=Text(
-            "Mappen på serveren, f.eks. /ind, med almindelig skråstreg. Tom: den mappe, login fører til.",
-            "On the server, e.g. /in, with forward slashes. Empty: the folder that the login leads to.",
-        ),
-    ),
-    FILENAME,
-    EXISTING,
-    WITH_PDF,
-    DONE_MARKER,
-    CONSUMES,
-)
-
-
-def _grouped(heading: Text, fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    return tuple(replace(field, group=heading) for field in fields)
-
 
 FIELDS = (
-    *_grouped(Text("Server", "Server"), _SERVER),
-    *_grouped(Text("Login", "Login"), _LOGIN),
-    *_grouped(Text("Filer og mapper", "Files and folders"), _FILES),
+    *grouped(Text("Server", "Server"), _SERVER),
+    *grouped(Text("Login", "Login"), _LOGIN),
+    *FILE_FIELDS,
     CONNECTIONS,
 )

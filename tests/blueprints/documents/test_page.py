@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,15 @@ import pytest
 from flask.testing import FlaskClient
 
 from invoiceapp.config import Config
+from invoiceapp.demo.billy.company import demo_company
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text, Turn, fatal
+from invoiceapp.domain.settings import settings_from
 from invoiceapp.htmx import STOP_POLLING
 from invoiceapp.models import Attempt, Delivery, Document, Receipt, Rendition, Stage, db, utcnow
 from invoiceapp.services.errors import ServiceError
-from invoiceapp.services.export import actions, archive, events
+from invoiceapp.services.export import actions, archive, contents, events
+from invoiceapp.sources.billy.mapping import convert
 
 S = DeliveryState
 XML = b'<Invoice xmlns="urn:x"><Note>a &lt;script&gt; b</Note><Total>5</Total></Invoice>'
@@ -138,6 +143,18 @@ def test_findings_are_cards_with_the_fatal_ones_first_and_a_link_to_the_field(
     html = signed_in.get(HERE.format(document.id)).text
     assert html.index("No EAN.") < html.index("Note this.")
     assert "#field-customer.endpoint" in html
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 line, "), (2, "2 lines, ")])
+def test_the_lines_that_the_receivers_system_reads_are_counted(
+    signed_in: FlaskClient, document: Document, delivered: Delivery, monkeypatch: pytest.MonkeyPatch, count: int, words: str
+) -> None:  # fmt: skip
+    company = demo_company(date(2026, 11, 22))
+    invoice = convert(company.bundle(company.hard_cases["mixed_rates"]), settings_from({})).invoice
+    assert invoice is not None
+    counted = replace(invoice, lines=invoice.lines[:1] * count)
+    monkeypatch.setattr(contents, "of", lambda _: contents.Contents(invoice=counted))
+    assert f"<summary>{words}" in signed_in.get(HERE.format(document.id)).text
 
 
 def test_an_unclear_outcome_is_explained_in_words(
