@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from invoiceapp.domain.delivery import IN_PROGRESS, DeliveryState, Mover, may_move
 from invoiceapp.domain.findings import Text
@@ -29,6 +29,8 @@ S = DeliveryState
 
 #: How long a message waits for the delivery that it is about: the answer may overtake our own record of the sending.
 PATIENCE = timedelta(hours=24)
+#: And how long it is tried at every tick: longer than a worker's lease. Later only what else comes in can change anything.
+_EAGER = timedelta(minutes=10)
 _BATCH = 1_000
 
 #: Nobody knew what became of its tries, or it seemed to have failed: the receipt tells.
@@ -59,10 +61,17 @@ _FOREIGN = Text(
 
 def match_waiting() -> int:
     """Try again what has not found its delivery; how many have found it, or are given up."""
+    now = utcnow()
     with transaction():
         waiting = (
             select(IncomingMessage.id)
-            .where(IncomingMessage.state == IncomingState.WAITING)
+            .where(
+                IncomingMessage.state == IncomingState.WAITING,
+                or_(
+                    IncomingMessage.created_at > now - _EAGER,
+                    IncomingMessage.created_at < now - PATIENCE,
+                ),
+            )
             .order_by(IncomingMessage.id)
             .limit(_BATCH)
         )

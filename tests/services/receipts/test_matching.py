@@ -43,6 +43,20 @@ def a_day_ago(message):
     db.session.commit()
 
 
+def test_what_has_waited_for_a_while_is_not_read_again_at_every_tick(sent, arrive, monkeypatch):
+    """Strangers' messages would keep the clock busy all day."""
+    message = arrive(answer(contrl(interchange="777")))
+    assert message.state is WAITING
+    read = []
+    monkeypatch.setattr(matching, "match_safely", lambda message_id: bool(read.append(message_id)))
+    for age, count in ((timedelta(minutes=1), 1), (timedelta(hours=1), 0), (timedelta(hours=25), 1)):
+        read.clear()
+        message.created_at = utcnow() - age
+        db.session.commit()
+        matching.match_waiting()
+        assert len(read) == count, age
+
+
 @pytest.mark.parametrize(
     ("said", "state", "kind"),
     [
