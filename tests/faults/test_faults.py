@@ -32,11 +32,11 @@ from support.receivers import (
     VansReceiver,
 )
 
-from invoiceapp.domain.delivery import ARRIVED, RETRY_PLAN, DeliveryState, Replay
-from invoiceapp.models import Attempt, Delivery, Gateway, db
+from invoiceapp.domain.delivery import ARRIVED, QUESTION_PLAN, RETRY_PLAN, DeliveryState, Replay
+from invoiceapp.models import Attempt, Delivery, Event, Gateway, db
 from invoiceapp.models import Receipt as ReceiptRow
 from invoiceapp.services.configuration import gateways
-from invoiceapp.services.export import recovery
+from invoiceapp.services.export import probing, recovery
 
 from .conftest import Outbox, StartWorker
 from .worker import let_leases_pass, work_until_nothing_moves
@@ -161,6 +161,12 @@ def check_books(line: Line, receiver: Receiver, sent: dict[str, str]) -> None:
     assert outcomes["unavailable"] + outcomes["unknown"] > 0, "the line was well"
 
 
+def has_been_asked(row: Delivery) -> bool:
+    """Whether the partner was asked as often as it may be, in vain."""
+    asked = select(func.count()).where(Event.delivery_id == row.id, Event.kind == probing.ASKED)
+    return row.next_at is None and (db.session.scalar(asked) or 0) > len(QUESTION_PLAN)
+
+
 def check_row(line: Line, row: Delivery, *, has_it: bool) -> None:
     receipts = db.session.scalar(select(func.count()).where(ReceiptRow.delivery_id == row.id))
     is_used_up = row.tries >= len(RETRY_PLAN)
@@ -168,7 +174,7 @@ def check_row(line: Line, row: Delivery, *, has_it: bool) -> None:
         assert has_it and receipts == 1
     elif row.state is S.OUTCOME_UNKNOWN:
         assert receipts == 0
-        # Where a repetition does no harm, a person is asked only when all tries are used up.
-        assert line.replay is Replay.UNSAFE or is_used_up
+        # Where a repetition does no harm, a person is asked only when all tries are used up, or all questions.
+        assert line.replay is Replay.UNSAFE or is_used_up or (line.replay is Replay.PROBE and has_been_asked(row))
     else:
         assert row.state is S.FAILED and is_used_up and not has_it and receipts == 0

@@ -115,7 +115,7 @@ def test_a_document_that_cannot_be_read_says_why(
         ("order-number", {"pattern": "PO"}, "at least one of the signs"),
         ("order-number", {"pattern": "[##"}, "one pair of brackets"),
         ("order-number", {}, "No documents have been read yet"),
-        ("file-name", {"template": "{type}"}, "{number} must be there"),
+        ("file-name", {"template": "{type}"}, "{number} or {key8} must be there"),
         ("file-name", {"template": "<script>{number}"}, "Use only the letters"),
         ("file-name", {"template": "  "}, "the gateway names the files by itself"),
         ("file-name", {"template": "{number}"}, "No documents have been read yet"),
