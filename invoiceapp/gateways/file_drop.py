@@ -224,3 +224,42 @@ def inbox_unanswered(detail: str) -> Unavailable:
         ),
         detail,
     )
+
+
+def lost_rename(error: Exception) -> Unknown:
+    """The file is complete, its final name was asked for and no answer came."""
+    return Unknown(
+        Text(
+            "Forbindelsen brød, lige da filen fik sit endelige navn. Den kan være leveret. "
+            "Spørg modtageren, før du sender igen.",
+            "The connection broke just as the file got its final name. It may have been delivered. "
+            "Ask the receiver before you send again.",
+        ),
+        f"rename: {type(error).__name__}: {error}",
+    )
+
+
+def while_marking(error: Exception, marker: str) -> Unknown:
+    """The document has its final name; whether the ``.done`` file lies beside it is not known, or it does not."""
+    return Unknown(
+        Text(
+            f"Filen er leveret, men det er ikke sikkert, at »{marker}« ligger ved siden af. Uden den læser modtageren måske "
+            "ikke filen. Spørg modtageren, før du sender igen.",
+            f"The file was delivered, but it is not certain that “{marker}” lies beside it. Without it the receiver may not "
+            "read the file. Ask the receiver before you send again.",
+        ),
+        f"{marker}: {type(error).__name__}: {error}",
+    )
+
+
+def vanished(path: str) -> Unknown:
+    """A temporary file that was written whole is gone: somebody took it under that name."""
+    return Unknown(
+        Text(
+            f"Filen blev lagt på serveren som »{path}«, men forsvandt, før den fik sit endelige navn. Modtageren kan have "
+            "hentet den. Spørg modtageren, før du sender igen.",
+            f"The file was put on the server as “{path}” but disappeared before it got its final name. The receiver may have "
+            "taken it. Ask the receiver before you send again.",
+        ),
+        f"{path} is gone",
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from .deadline import Deadline
@@ -118,6 +118,6 @@ class Guard:
         raise last or OutboundError(Reason.NAME_UNKNOWN, host)
 
 
-def networks(texts: Iterator[str] | Collection[str]) -> tuple[Network, ...]:
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """Networks from what an administrator wrote: ``10.0.0.0/8``, ``192.168.1.7``. Raises ``ValueError``."""
     return tuple(ipaddress.ip_network(text.strip()) for text in texts if text.strip())

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import Refused, Rejected, TransportError, Unavailable, Unknown
+from invoiceapp.gateways.base import Refused, Rejected, TransportError, Unavailable
 from invoiceapp.gateways.failures import transport_error
 from invoiceapp.outbound.errors import OutboundError, failure
 
@@ -98,19 +98,6 @@ def refusal(stage: Stage, reply: str, folder: str = "") -> TransportError:
     return not_permitted(folder, detail)
 
 
-def lost_rename(error: Exception) -> Unknown:
-    """The final name was asked for and no answer came."""
-    return Unknown(
-        Text(
-            "Forbindelsen brød, lige da filen fik sit endelige navn. Den kan være leveret. "
-            "Spørg modtageren, før du sender igen.",
-            "The connection broke just as the file got its final name. It may have been delivered. "
-            "Ask the receiver before you send again.",
-        ),
-        f"RNTO: {type(error).__name__}",
-    )
-
-
 def is_no(error: Exception) -> bool:
     """Whether the server's answer to ``RNTO`` is a definite no."""
     return isinstance(error, ftplib.error_perm | ftplib.error_temp) and code_of(error) != _LEAVING
@@ -142,19 +129,6 @@ def unseen(folder: str) -> Refused:
     )
 
 
-def vanished(path: str) -> Unknown:
-    """A temporary file that was written whole is gone: somebody took it under that name."""
-    return Unknown(
-        Text(
-            f"Filen blev lagt på serveren som »{path}«, men forsvandt, før den fik sit endelige navn. Modtageren kan have "
-            "hentet den. Spørg modtageren, før du sender igen.",
-            f"The file was put on the server as “{path}” but disappeared before it got its final name. The receiver may have "
-            "taken it. Ask the receiver before you send again.",
-        ),
-        f"{path} is gone",
-    )
-
-
 def rename_refused(reply: str) -> TransportError:
     """The server answers no to a final name that no file has."""
     if int(reply[:3]) < 500:
@@ -167,19 +141,6 @@ def rename_refused(reply: str) -> TransportError:
             "permission to rename files, or change the file name in the settings of the gateway.",
         ),
         f"rename: {reply}",
-    )
-
-
-def while_marking(error: Exception, marker: str) -> Unknown:
-    """The document has its final name; whether the ``.done`` file lies beside it is not known, or it does not."""
-    return Unknown(
-        Text(
-            f"Filen er leveret, men det er ikke sikkert, at »{marker}« ligger ved siden af. Uden den læser modtageren måske "
-            "ikke filen. Spørg modtageren, før du sender igen.",
-            f"The file was delivered, but it is not certain that “{marker}” lies beside it. Without it the receiver may not "
-            "read the file. Ask the receiver before you send again.",
-        ),
-        f"{marker}: {type(error).__name__}: {error}",
     )
 
 

@@ -18,7 +18,17 @@ from invoiceapp.gateways.base import (
     TransportError,
     Unknown,
 )
-from invoiceapp.gateways.file_drop import RemoteFile, candidates, name_findings, name_taken, pdf_alone, remote_files
+from invoiceapp.gateways.file_drop import (
+    RemoteFile,
+    candidates,
+    lost_rename,
+    name_findings,
+    name_taken,
+    pdf_alone,
+    remote_files,
+    vanished,
+    while_marking,
+)
 from invoiceapp.outbound.guard import Guard
 from invoiceapp.outbound.tls import CertificateUnreadable, client_context
 
@@ -28,12 +38,9 @@ from .failures import (
     Stage,
     during,
     is_no,
-    lost_rename,
     meaning,
     rename_refused,
     unseen,
-    vanished,
-    while_marking,
 )
 from .fields import FIELDS, NONE, PORTS, folder_of, security_of
 from .mailbox import FtpMailbox

@@ -24,6 +24,7 @@ from invoiceapp.gateways.base import (
     Unavailable,
     Unknown,
 )
+from invoiceapp.gateways.certificates import ends_of
 from invoiceapp.gateways.failures import transport_error
 from invoiceapp.outbound.errors import OutboundError
 from invoiceapp.outbound.guard import Guard
@@ -32,7 +33,6 @@ from invoiceapp.outbound.tls import CertificateUnreadable, client_context
 
 from . import settings
 from .answer import KEPT_HEADERS, judge, reference_of, refusal
-from .certificates import ends_of
 from .check import ConnectionTest
 from .excerpt import excerpt
 from .fields import FIELDS, KEY_PAIRS
@@ -41,6 +41,8 @@ from .request import basic, body_of, file_stem, headers_of, unusable
 #: Seconds that the partner may take for one answer.
 STEP = 60.0
 PARTNER = Text("Modtagerens server", "The receiver's server")
+
+_FIELDS = {field.name: field for field in FIELDS}
 
 
 class HttpTransport(Transport):
@@ -108,8 +110,8 @@ class HttpTransport(Transport):
     @classmethod
     def expiries(cls, config: Mapping[str, Any]) -> list[Expiry]:
         """Our certificate and the receiver's root certificates."""
-        ours = ends_of("certificate", config) if config.get("auth") == "certificate" else []
-        return ours + ends_of("ca_certificate", config)
+        ours = ends_of(_FIELDS["certificate"], config) if config.get("auth") == "certificate" else []
+        return ours + ends_of(_FIELDS["ca_certificate"], config)
 
     def close(self) -> None:
         """Give the connection back."""

@@ -12,8 +12,9 @@ import paramiko
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Deadline, Refused
+from invoiceapp.gateways.file_drop import vanished
 
-from .failures import vanished, while_connecting, while_logging_in
+from .failures import while_connecting, while_logging_in
 from .keys import HostKeyPin, load_private_key
 
 CHUNK = 32_768

@@ -23,10 +23,13 @@ from invoiceapp.gateways.file_drop import (
     RemoteFile,
     candidates,
     lacks,
+    lost_rename,
     name_findings,
     name_taken,
     pdf_alone,
     remote_files,
+    vanished,
+    while_marking,
 )
 from invoiceapp.outbound.errors import OutboundError
 from invoiceapp.outbound.guard import Guard
@@ -35,10 +38,7 @@ from .check import ConnectionTest
 from .failures import (
     not_permitted,
     rename_refused,
-    vanished,
     while_connecting,
-    while_marking,
-    while_renaming,
     while_writing,
 )
 from .fields import FIELDS
@@ -214,7 +214,7 @@ class SftpTransport(SftpMailbox, Transport):
             for companion in companions:
                 self._publish(session, companion, first, deadline, self._lost_companion)
                 is_pdf_out = True
-            return self._publish(session, document, first, deadline, while_renaming)
+            return self._publish(session, document, first, deadline, lost_rename)
         except Unknown:
             raise
         except Exception as error:

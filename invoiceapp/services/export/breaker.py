@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, or_, update
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import TransportError, Unavailable
-from invoiceapp.models import Gateway, db, utcnow
+from invoiceapp.models import Gateway, utcnow
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import transaction
 
@@ -59,15 +59,10 @@ def _rest(failures: int, error: TransportError) -> float:
 
 
 def answered(gateway_id: str) -> None:
-    """The partner answered, whatever it said."""
-    with transaction():
-        clear(gateway_id)
-
-
-def clear(gateway_id: str) -> None:
-    """Forget the failures. Inside the caller's transaction."""
-    db.session.execute(
-        update(Gateway)
-        .where(Gateway.id == gateway_id, Gateway.failures > 0)
-        .values(failures=0, failing_since=None, retry_at=None)
-    )
+    """The partner answered, whatever it said: forget the failures."""
+    with transaction() as session:
+        session.execute(
+            update(Gateway)
+            .where(Gateway.id == gateway_id, Gateway.failures > 0)
+            .values(failures=0, failing_since=None, retry_at=None)
+        )

@@ -249,25 +249,26 @@ def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened) -> st
     now = utcnow()
     with transaction() as session:
         standing.require_to_send(lease.delivery_id, lease.gateway_id, opened)
-        if outcomes.went_elsewhere(lease.delivery_id, opened.place):
+        earlier = _attempts(lease.delivery_id)
+        if earlier and outcomes.went_elsewhere(lease.delivery_id, opened.place):
             raise Elsewhere
         move(lease, S.LEASED, S.SENDING, Mover.HOLDER, tries=Delivery.tries + 1, next_at=now + LEASE)
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-        delivery.environment = trials.reached(delivery, opened.environment, outcomes.may_have_arrived(delivery.id))
+        may_have_arrived = earlier > 0 and outcomes.may_have_arrived(delivery.id)
+        delivery.environment = trials.reached(delivery, opened.environment, may_have_arrived)
         if delivery.first_sent_at is None:
             delivery.first_sent_at = now
-        number = _attempts(delivery.id) + 1
         session.add(
             Attempt(
                 id=attempt_id,
                 delivery_id=delivery.id,
-                number=number,
+                number=earlier + 1,
                 fence=lease.fence,
                 wire_ids=wire_ids,
                 place=opened.place,
             )
         )
-        events.of_delivery("sending", delivery, attempt=number)
+        events.of_delivery("sending", delivery, attempt=earlier + 1)
     return attempt_id
 
 

@@ -8,7 +8,8 @@ import ssl
 import pytest
 
 from invoiceapp.gateways.base import Refused, Rejected, Unavailable, Unknown
-from invoiceapp.gateways.ftp.failures import Stage, during, is_no, lost_rename, meaning, rename_refused
+from invoiceapp.gateways.file_drop import lost_rename
+from invoiceapp.gateways.ftp.failures import Stage, during, is_no, meaning, rename_refused
 from invoiceapp.outbound.errors import OutboundError, Reason
 
 BREAKS = [

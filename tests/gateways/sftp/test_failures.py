@@ -7,11 +7,10 @@ import pytest
 from paramiko.ssh_exception import IncompatiblePeer
 
 from invoiceapp.gateways.base import Refused, Unavailable, Unknown
+from invoiceapp.gateways.file_drop import lost_rename, while_marking
 from invoiceapp.gateways.sftp.failures import (
     while_connecting,
     while_logging_in,
-    while_marking,
-    while_renaming,
     while_writing,
 )
 from invoiceapp.outbound.errors import OutboundError, Reason
@@ -75,7 +74,7 @@ def test_failures_while_writing(error, kind):
 
 @pytest.mark.parametrize("error", BREAKS, ids=repr)
 def test_a_rename_without_an_answer_is_unknown(error):
-    assert type(while_renaming(error)) is Unknown
+    assert type(lost_rename(error)) is Unknown
 
 
 @pytest.mark.parametrize("error", [*BREAKS, OSError("Failure"), PermissionError(), FileNotFoundError()], ids=repr)
