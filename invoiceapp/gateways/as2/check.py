@@ -12,30 +12,16 @@ from cryptography import x509
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import CheckStep, Deadline, Refused, run_steps
+from invoiceapp.gateways.certificates import tls_context
 from invoiceapp.gateways.failures import transport_error
 from invoiceapp.gateways.steps import Step, network_steps
 from invoiceapp.outbound.errors import OutboundError, failure
 from invoiceapp.outbound.guard import Guard
-from invoiceapp.outbound.tls import CertificateUnreadable, client_context
 
 from .certificates import Unusable, fingerprint, is_encrypted, own_pair, partner_certificate, today
 from .failures import PARTNER, unusable
 
 PORTS = (80, 443)
-
-
-def tls_context(config: Mapping[str, Any]) -> ssl.SSLContext:
-    """Verified against the partner's own root certificate or the public ones. Raises ``Refused``."""
-    try:
-        return client_context(config.get("ca_certificate"))
-    except CertificateUnreadable as error:
-        raise Refused(
-            Text(
-                "Rodcertifikatet i gatewayens indstillinger kan ikke læses. Indsæt det igen i PEM-form.",
-                "The root certificate in the settings of the gateway cannot be read. Paste it again in PEM.",
-            ),
-            str(error),
-        ) from error
 
 
 class ConnectionTest:

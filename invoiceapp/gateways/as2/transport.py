@@ -25,13 +25,14 @@ from invoiceapp.gateways.base import (
     Unreadable,
     Verdict,
 )
+from invoiceapp.gateways.certificates import tls_context
 from invoiceapp.outbound.errors import OutboundError
 from invoiceapp.outbound.guard import Guard
 from invoiceapp.outbound.http import Answer, HttpClient
 
 from . import certificates, settings
 from .certificates import OWN, Keys, Unusable, keys_of, partner_signers, today
-from .check import PORTS, ConnectionTest, tls_context
+from .check import PORTS, ConnectionTest
 from .failures import SEEN_BEFORE, judge, outbound_failure, status_failure, unproved, unusable
 from .fields import FIELDS
 from .identity import key_of

@@ -13,10 +13,10 @@ from typing import Any
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Refused, TransportError
+from invoiceapp.gateways.certificates import tls_context
 from invoiceapp.outbound.deadline import Deadline
 from invoiceapp.outbound.errors import OutboundError
 from invoiceapp.outbound.guard import Guard
-from invoiceapp.outbound.tls import CertificateUnreadable, client_context
 
 from .conversation import FAILURES, Conversation
 from .failures import Stage, after_final_dot, before_final_dot, refusal, text_of, too_large, while_connecting
@@ -24,19 +24,6 @@ from .fields import DEFAULT_PORT
 
 #: For the reply after the final dot, where giving up early costs certainty.
 FINAL_STEP = 90.0
-
-CA_UNREADABLE = Text(
-    "Rodcertifikatet kan ikke læses. Indsæt det igen i PEM-form, med linjerne BEGIN og END.",
-    "The root certificate cannot be read. Paste it again in PEM form, with its BEGIN and END lines.",
-)
-
-
-def tls_context(config: Mapping[str, Any]) -> ssl.SSLContext:
-    """Verifies certificate and name, against the private root where one is given. Raises ``Refused``."""
-    try:
-        return client_context(ca=config.get("ca_certificate"))
-    except CertificateUnreadable as error:
-        raise Refused(CA_UNREADABLE, str(error)) from error
 
 
 def connect(config: Mapping[str, Any], guard: Guard, deadline: Deadline) -> Conversation:

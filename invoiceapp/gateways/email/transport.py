@@ -21,7 +21,7 @@ from invoiceapp.gateways.base import (
     TransportError,
     run_steps,
 )
-from invoiceapp.gateways.certificates import ends_of
+from invoiceapp.gateways.certificates import CA_UNREADABLE, ends_of
 from invoiceapp.gateways.steps import Step, network_steps
 from invoiceapp.outbound.guard import Guard
 from invoiceapp.outbound.tls import CertificateUnreadable, client_context
@@ -31,7 +31,7 @@ from .failures import PARTNER
 from .fields import DEFAULT_PORT, FIELDS, ROOT
 from .login import Login, auth_of
 from .message import compose, copy_of, message_id, recipients_of, sender_of
-from .session import CA_UNREADABLE, certificate_ends, connect, deliver, is_alive, offer_sender
+from .session import certificate_ends, connect, deliver, is_alive, offer_sender
 
 #: Seconds that the server may take for one reply. RFC 5321 4.5.3.2 asks for minutes, which
 #: the deadline of a delivery does not have.

@@ -144,17 +144,6 @@ def rename_refused(reply: str) -> TransportError:
     )
 
 
-def unreadable_root(detail: str) -> Refused:
-    """The private root certificate of the settings is none."""
-    return Refused(BAD_ROOT, detail)
-
-
-BAD_ROOT = Text(
-    "Rodcertifikatet kan ikke læses. Indsæt det igen i PEM-form, med linjerne BEGIN og END.",
-    "The root certificate cannot be read. Paste it again in PEM form, with its BEGIN and END lines.",
-)
-
-
 def not_permitted(folder: str, detail: str) -> Refused:
     """The server answers that we may not write there."""
     return Refused(

@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from invoiceapp.gateways.base import Deadline
+from invoiceapp.gateways.certificates import tls_context
 from invoiceapp.outbound.guard import Guard
-from invoiceapp.outbound.tls import CertificateUnreadable, client_context
 
 from .client import Client
-from .failures import Stage, code_of, during, incomplete, unreadable_root
+from .failures import Stage, code_of, during, incomplete
 from .fields import IMPLICIT, NONE, PORTS, folder_of, host_of, port_of, security_of
 
 #: Command unknown, not understood, not implemented, not for this parameter (RFC 959 4.2).
@@ -26,14 +26,6 @@ _NOT_OFFERED = {500, 501, 502, 503, 504}
 #: RFC 3659 7.2: the facts stand after a space, before the name.
 _SIZE_FACT = re.compile(r"^ (?:\S*;)?size=([0-9]{1,15});", re.MULTILINE | re.IGNORECASE)
 _LARGEST_LIST = 4_000_000
-
-
-def tls_context(config: Mapping[str, Any]) -> ssl.SSLContext:
-    """Verifies certificate and name, against the private root where one is given. Raises ``Refused``."""
-    try:
-        return client_context(ca=config.get("ca_certificate"))
-    except CertificateUnreadable as error:
-        raise unreadable_root(str(error)) from None
 
 
 def greet(config: Mapping[str, Any], guard: Guard, deadline: Deadline) -> Client:

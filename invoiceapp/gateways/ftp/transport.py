@@ -18,6 +18,7 @@ from invoiceapp.gateways.base import (
     TransportError,
     Unknown,
 )
+from invoiceapp.gateways.certificates import CA_UNREADABLE
 from invoiceapp.gateways.file_drop import (
     RemoteFile,
     candidates,
@@ -34,7 +35,6 @@ from invoiceapp.outbound.tls import CertificateUnreadable, client_context
 
 from .check import ConnectionTest
 from .failures import (
-    BAD_ROOT,
     Stage,
     during,
     is_no,
@@ -87,7 +87,7 @@ class FtpTransport(FtpMailbox, Transport):
         try:
             client_context(ca=config.get("ca_certificate"))
         except CertificateUnreadable:
-            return {"ca_certificate": BAD_ROOT}
+            return {"ca_certificate": CA_UNREADABLE}
         return {}
 
     @classmethod
