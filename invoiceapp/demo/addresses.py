@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import socket
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from .networks.ports import Ports
+
 #: Ports wanted at the first start; taken ones are replaced by free ones.
 BILLY_PORT, SFTP_PORT, SMTP_PORT = 8101, 8102, 8103
+NETWORK_PORTS = Ports(sml=8104, peppol_smp=8105, nemhandel_smp=8106, register=8107, directory=8108)
+PROVIDER_PORTS = {"sproom": 8109, "ecourier": 8110, "storecove": 8111, "recommand": 8112, "accesspoint": 8113}
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Loopback addresses of the three stand-ins."""
+    """Loopback addresses of the stand-ins. Those that have a default are empty where an earlier version serves."""
 
     billy_url: str
     """The API's base, ending in ``/v2``"""
@@ -25,6 +29,20 @@ class Addresses:
     sftp_port: int
     smtp_port: int
     host_key: str
+    dns_port: int = 0
+    """The SML of both networks"""
+    peppol_smp_url: str = ""
+    nemhandel_smp_url: str = ""
+    register_url: str = ""
+    """NemHandelsregisteret, up to before ``/search``"""
+    directory_url: str = ""
+    """Peppol Directory, up to before ``/search``"""
+    ca: str = ""
+    """Root certificate (PEM) of the registers' TLS"""
+    anchors: str = ""
+    """Root certificate (PEM) of the SMPs' signatures"""
+    providers: dict[str, str] = field(default_factory=dict)
+    """Base addresses of the access-point providers, by kind of gateway"""
 
 
 def folder(instance_dir: Path) -> Path:
@@ -82,6 +100,25 @@ def wanted_ports(instance_dir: Path) -> tuple[int, int, int]:
     if last is None:
         return BILLY_PORT, SFTP_PORT, SMTP_PORT
     return urlsplit(last.billy_url).port or BILLY_PORT, last.sftp_port, last.smtp_port
+
+
+def wanted_network_ports(instance_dir: Path) -> Ports:
+    """The same of the networks' registers."""
+    last = _stored(_path(instance_dir)) or _stored(_last_path(instance_dir))
+    if last is None or not last.dns_port:
+        return NETWORK_PORTS
+    return Ports(
+        last.dns_port, *(urlsplit(url).port or 0 for url in (
+            last.peppol_smp_url, last.nemhandel_smp_url, last.register_url, last.directory_url,
+        ))
+    )  # fmt: skip
+
+
+def wanted_provider_ports(instance_dir: Path) -> dict[str, int]:
+    """The same of the access-point providers, by kind of gateway."""
+    last = _stored(_path(instance_dir)) or _stored(_last_path(instance_dir))
+    known = last.providers if last else {}
+    return PROVIDER_PORTS | {kind: urlsplit(url).port or 0 for kind, url in known.items()}
 
 
 def anchor(instance_dir: Path) -> date:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from flask_security import hash_password
 from sqlalchemy import select
 
 from invoiceapp.config import kept_secret
-from invoiceapp.current import config
+from invoiceapp.current import config, guard
+from invoiceapp.domain.network import Network
 from invoiceapp.domain.tax import VatCategory
 from invoiceapp.extensions import security
 from invoiceapp.models import Adaptor, Customer, Gateway, Membership, Role, Subscription, User, utcnow
+from invoiceapp.outbound.deadline import Deadline
+from invoiceapp.outbound.errors import OutboundError
+from invoiceapp.outbound.http import HttpClient
 from invoiceapp.services.configuration import customer_reading, gateways, rules, sources
+from invoiceapp.services.daily import schedule_input, schedules
 from invoiceapp.services.database import transaction
 
 from . import addresses
 from .addresses import Addresses
 from .billy.company import demo_company
+from .networks.sml import ZONES
 from .partners.sftp_server import DEMO_PASSWORD, DEMO_USER
+from .partners.sproom_api import DEMO_TOKEN as SPROOM_TOKEN
+from .partners.sproom_api import WEBHOOK
 from .serve import TOKEN, available
 
 EMAIL = "demo@example.com"
@@ -32,8 +41,10 @@ _CHAINS = "5798990002"
 _GERMANY = "DE"
 SFTP_NAME = "NemHandel-postkasse (SFTP)"
 MAIL_NAME = "E-mail"
-#: Minutes between the demo's runs, so that a new invoice in the stand-in is soon seen.
-_INTERVAL = 2
+NETWORK_NAME = "Netværk"
+PROVIDER_NAME = "Sproom (demo)"
+#: The demo runs often, so that a new invoice in the stand-in is soon seen.
+_SCHEDULE = {"kind": "interval", "minutes": "2", "holidays": "run", "catch_up": "once"}
 _CATEGORIES = {
     "Momsfri": VatCategory.EXEMPT,
     "EU-varesalg": VatCategory.INTRA_COMMUNITY,
@@ -73,6 +84,23 @@ def _gateway(subscription_id: str, kind: str, name: str, raw: dict[str, str]) ->
     return gateways.save(subscription_id, kind, name, raw, known)
 
 
+def _hear_of_changes(subscription_id: str, found: Addresses) -> None:
+    """Have the provider tell us at once what becomes of documents; without it we ask by ourselves."""
+    sproom = found.providers.get("sproom")
+    if sproom is None:
+        return
+    with transaction() as session:
+        gateway = session.scalars(
+            select(Gateway).where(Gateway.subscription_id == subscription_id, Gateway.name == PROVIDER_NAME)
+        ).one()
+        webhook = {"type": WEBHOOK, "url": gateways.told_inbound_url(gateway)}
+    headers = {"Authorization": f"Bearer {SPROOM_TOKEN}", "Content-Type": "application/json"}
+    with suppress(OutboundError), HttpClient(guard()) as http:
+        http.request(
+            "POST", f"{sproom}/webhooks", Deadline(5, 5), headers=headers, content=json.dumps(webhook).encode()
+        )
+
+
 def _gateways(subscription_id: str, found: Addresses) -> tuple[Gateway, Gateway]:
     """Gateways to the stand-ins; their ports are brought up to date at every start."""
     sftp = _gateway(
@@ -90,7 +118,25 @@ def _gateways(subscription_id: str, found: Addresses) -> tuple[Gateway, Gateway]
             "sender_name": "Nordlys Kontor & Service", "recipient": "bogholderi@modtager.example", "with_pdf": "true",
         },
     )  # fmt: skip
+    if found.dns_port:
+        _gateway(subscription_id, "network", NETWORK_NAME, _registers(found))
+    if sproom := found.providers.get("sproom"):
+        _gateway(
+            subscription_id, "sproom", PROVIDER_NAME,
+            {"system": "test", "base_url": sproom, "token": SPROOM_TOKEN, "answer_hours": "48", "connections": "2"},
+        )  # fmt: skip
     return sftp, mail
+
+
+def _registers(found: Addresses) -> dict[str, str]:
+    """Where a gateway looks up receivers, by the fields of ``gateways/lookup_fields``."""
+    return {
+        "lookup": "own", "nemhandel_zone": ZONES[Network.NEMHANDEL], "peppol_zone": ZONES[Network.PEPPOL],
+        "name_server": f"127.0.0.1:{found.dns_port}", "register_url": found.register_url,
+        "directory_url": found.directory_url, "lookup_ca": found.ca,
+        "nemhandel_anchors": found.anchors, "peppol_anchors": found.anchors,
+        "recheck": "true", "recheck_hour": "3", "max_age_hours": "24",
+    }  # fmt: skip
 
 
 def _adaptor(subscription_id: str) -> tuple[str, bool]:
@@ -169,6 +215,7 @@ def create() -> list[str]:
     with available(config().instance_dir) as found:
         subscription_id = _people()
         sftp, mail = _gateways(subscription_id, found)
+        _hear_of_changes(subscription_id, found)
         adaptor_id, is_new = _adaptor(subscription_id)
         sources.connect(adaptor_id, {"token": TOKEN, "base_url": found.billy_url})
         if is_new:
@@ -179,7 +226,7 @@ def create() -> list[str]:
             with transaction() as session:
                 adaptor = session.get_one(Adaptor, adaptor_id)
                 adaptor.default_format, adaptor.default_gateway_id = "oioubl-2.1", sftp.id
-                adaptor.interval_minutes, adaptor.next_run_at = _INTERVAL, utcnow()
+                schedules.put(adaptor, schedule_input.read(_SCHEDULE)).next_at = utcnow()
     return [
         "Demo company: Nordlys Kontor & Service ApS",
         f"  address:  {config().base_url}",

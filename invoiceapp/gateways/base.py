@@ -7,193 +7,42 @@ means: the delivery machine does, from ``replay``.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any, ClassVar, Self
 
 from invoiceapp.domain.delivery import Replay
 from invoiceapp.domain.fields import Field
-from invoiceapp.domain.file_names import FileName, safe_filename
+from invoiceapp.domain.file_names import safe_filename
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.identifiers import Participant
+from invoiceapp.domain.network import Identifier, Network
 from invoiceapp.outbound.deadline import Deadline
 from invoiceapp.outbound.guard import Guard
 
 from .errors import Refused, Rejected, TransportError, Unavailable, Unknown, Unreadable
+from .values import (
+    Authorization,
+    CheckStep,
+    Consignment,
+    Expiry,
+    Incoming,
+    KeyPair,
+    LaterReceipt,
+    PartnerCertificate,
+    Payload,
+    Receipt,
+    Reply,
+    Unwrapped,
+    Verdict,
+    run_steps,
+)
 
 #: The public internet only.
 STRICT = Guard()
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """One file."""
-
-    content: bytes
-    filename: str
-    media_type: str
-
-    @property
-    def sha256(self) -> str:
-        """Lower-case hexadecimal."""
-        return hashlib.sha256(self.content).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Consignment:
-    """What is to be sent. ``key`` never changes between attempts; every wire id derives from it."""
-
-    key: str
-    payload: Payload
-    companions: tuple[Payload, ...] = ()
-    """Files that travel along where the transport can carry several, such as the PDF"""
-    format: str = ""
-    document_no: str = ""
-    document_type: str = "invoice"
-    sender_name: str = ""
-    receiver_name: str = ""
-    sender: Participant | None = None
-    receiver: Participant | None = None
-    receiver_email: str | None = None
-    file_name: FileName = field(default_factory=FileName)
-    """What the customer's settings say of the names, and the values for a template of the gateway's own"""
-
-    def stem(self, template: str) -> str:
-        """The name of its files without extension: the customer's own, else by the gateway's ``template``."""
-        known = {"type": self.document_type, "number": self.document_no, **self.file_name.values}
-        return FileName(self.file_name.template, known).stem(template, self.key)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Evidence from the wire that the partner took it."""
-
-    reference: str
-    """The partner's or the wire's own id: remote path, Message-ID, …"""
-    evidence: Mapping[str, Any]
-    """JSON-ready facts: the reply line, the size, the status and body hash, …"""
-    proves_arrival: bool
-    """False where somebody only promised to pass it on, as a mail server's 250 does"""
-    final: bool = True
-    """False where a later receipt is expected"""
-    due: timedelta | None = None
-    """How long a later receipt may take before nobody can know what became of the consignment"""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckStep:
-    """One step of a connection test, in order; the first that fails ends the test."""
-
-    name: Text
-    ok: bool
-    detail: Text
-
-
-def run_steps(steps: Iterable[tuple[Text, Callable[[], Text]]]) -> list[CheckStep]:
-    """A connection test: each step tells what it found; the first ``TransportError`` ends the test."""
-    done = []
-    for name, step in steps:
-        try:
-            done.append(CheckStep(name, True, step()))
-        except TransportError as error:
-            done.append(CheckStep(name, False, error.text))
-            break
-    return done
-
-
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """Something of a configuration that ends one day: a certificate, a key, a login."""
-
-    field: str
-    """The declared field that holds it"""
-    label: Text
-    ends: datetime
-    """Aware"""
-    fingerprint: str = ""
-    """SHA-256 of a certificate, lower-case hexadecimal"""
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """Something that a partner sent us, as it came."""
-
-    name: str
-    """Of the file, or of the request: tells one from another at the partner"""
-    content: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Of an HTTP request; names lower-case"""
-
-
-class Verdict(StrEnum):
-    """What a later receipt says of a consignment."""
-
-    ARRIVED = "arrived"
-    ACKNOWLEDGED = "acknowledged"
-    """the partner has read it and takes it"""
-    REJECTED = "rejected"
-
-
-@dataclass(frozen=True, slots=True)
-class LaterReceipt:
-    """A partner's receipt that came after ``send`` had returned."""
-
-    verdict: Verdict
-    reference: str
-    """The partner's own id for the receipt"""
-    evidence: Mapping[str, Any]
-    """JSON-ready"""
-    text: Text | None = None
-    """Why it was rejected, and whose turn it is"""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """Declared fields that hold a certificate of ours and its private key, and those that follow it one day.
-
-    The next pair counts from the date in ``switch_on``; which one counts is the transport's own look at the day.
-    """
-
-    label: Text
-    certificate: str
-    """Field of the certificate (PEM)"""
-    key: str
-    """Field of the private key (PEM, PKCS#8, secret)"""
-    next_certificate: str | None = None
-    next_key: str | None = None
-    switch_on: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PartnerCertificate:
-    """Declared fields that hold a certificate of the partner's, and the one that follows it one day.
-
-    What is sent uses the next one from the date in ``switch_on``; around that day both are accepted as the partner's.
-    """
-
-    label: Text
-    certificate: str
-    """Field of the certificate (PEM)"""
-    next_certificate: str
-    switch_on: str
-
-
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """Where a person lets us in, by OAuth 2 with PKCE (RFC 6749, RFC 7636)."""
-
-    url: str
-    """To send the browser to"""
-    state: str
-    verifier: str
-    """The PKCE secret; kept in the person's session until the answer comes"""
 
 
 class Transport(ABC):
@@ -210,6 +59,31 @@ class Transport(ABC):
     accepts: ClassVar[frozenset[str] | None] = None
     """Format ids; None for all"""
 
+    #: What is known once the partner has said yes, and once arrival is proven: for people who must not read more into it.
+    yes_means: ClassVar[Text] = Text(
+        "Modtagerens system har taget det; der er ikke kommet nogen senere kvittering.",
+        "The receiver's system has taken it; no later receipt has come.",
+    )
+    proof_means: ClassVar[Text] = Text(
+        "Modtagerens eller udbyderens system har kvitteret for det.",
+        "The system of the receiver or the provider has given a receipt for it.",
+    )
+
+    #: Whether bytes go through it. False where it only chooses among others (``network``): then nothing calls ``send``.
+    sends: ClassVar[bool] = True
+    #: Networks of access points in which it can reach a registered participant.
+    networks: ClassVar[frozenset[Network]] = frozenset()
+    #: Whether it writes to the receiver's e-mail address: the last way to whom no network reaches.
+    by_email: ClassVar[bool] = False
+    #: Whether ``send`` wants ``Consignment.endpoint``; a provider's access point looks that up itself.
+    wants_endpoint: ClassVar[bool] = False
+    #: Document type that we ourselves must be registered to receive before anything is sent.
+    must_be_registered_for: ClassVar[Identifier | None] = None
+    #: Whether ``status`` can be asked until the outcome is final.
+    polls: ClassVar[bool] = False
+    #: Whether what is posted to us is a message of a protocol that ``unwrap`` opens and answers.
+    unwraps: ClassVar[bool] = False
+
     #: Seconds that one ``send`` may take from the first packet to the receipt. Less than
     #: half of the delivery lease (300 s), so that a lease never expires under a sender.
     DEADLINE: ClassVar[float] = 120
@@ -220,6 +94,8 @@ class Transport(ABC):
     #: Whether partners answer later by files that ``fetch`` brings, and by requests that ``read`` understands.
     fetches: ClassVar[bool] = False
     receives: ClassVar[bool] = False
+    #: Beginnings of the names (lower-case) of header fields that ``read`` needs beside MIME's; others are not kept.
+    header_names: ClassVar[frozenset[str]] = frozenset()
     #: Field that tells the partner our address for later receipts; where it is empty the installation fills in its own.
     inbound_field: ClassVar[str | None] = None
     #: Pairs that this program can make for the user.
@@ -228,6 +104,10 @@ class Transport(ABC):
     partner_certificates: ClassVar[tuple[PartnerCertificate, ...]] = ()
     #: Whether a person must let us in at the partner's own page before it can send (``authorize``).
     authorizes: ClassVar[bool] = False
+    #: Whether documents end in the account whose credentials are used, wherever the machine stands.
+    credentials_decide: ClassVar[bool] = False
+    #: What ``authorized`` may say besides declared fields: the partner's id of the account that let us in.
+    ACCOUNT: ClassVar[str] = "account_id"
 
     def __init__(self, config: Mapping[str, Any], guard: Guard = STRICT) -> None:
         """``guard`` is what every connection goes through."""
@@ -265,6 +145,21 @@ class Transport(ABC):
     def send(self, consignment: Consignment) -> Receipt:
         """Send once. Raises ``Refused``, ``Rejected``, ``Unavailable`` or ``Unknown`` and nothing else."""
 
+    def reaches(self, participant: Participant, network: Network) -> bool:
+        """Ask the partner whether it can deliver to a participant. False is a proven no. Raises a ``TransportError``."""
+        raise Unavailable(Text("Gatewayen kan ikke spørges.", "This gateway cannot be asked."))
+
+    def status(self, reference: str, wire_ids: Mapping[str, str]) -> LaterReceipt:
+        """What became of a consignment that the partner knows by ``reference`` (``Receipt.reference``).
+
+        Only transports that ``polls`` implement this. Raises a ``TransportError`` where the partner cannot say.
+        """
+        raise Unavailable(Text("Gatewayen kan ikke spørges.", "This gateway cannot be asked."))
+
+    def responses(self, reference: str) -> Iterator[Incoming]:
+        """Business responses (UBL ApplicationResponse) that the partner holds about a consignment. Raises a ``TransportError``."""
+        yield from ()
+
     def find(self, consignment: Consignment) -> Receipt | None:
         """Ask the partner whether it has the consignment: a receipt, or None for a proven no.
 
@@ -286,6 +181,14 @@ class Transport(ABC):
         Only transports that ``receives`` implement this and ``read``. Raises ``Unreadable``.
         """
         return None
+
+    def reference_of(self, incoming: Incoming) -> str | None:
+        """As ``key_of``, where the partner names its own id instead (``Receipt.reference``). Raises ``Unreadable``."""
+        return None
+
+    def unwrap(self, incoming: Incoming) -> Unwrapped:
+        """Open a message, check it and say what to answer. Only transports that ``unwraps`` implement this; never raises."""
+        return Unwrapped(None, Reply(404))
 
     def read(self, incoming: Incoming, wire_ids: Mapping[str, str]) -> LaterReceipt:
         """The receipt, proved to be the partner's and about what went out with ``wire_ids``. Raises ``Unreadable``."""
@@ -310,6 +213,11 @@ class Transport(ABC):
         self.close()
 
     @classmethod
+    def networks_of(cls, config: Mapping[str, Any]) -> frozenset[Network]:
+        """Those of ``networks`` that a configuration reaches."""
+        return cls.networks
+
+    @classmethod
     def findings(cls, config: Mapping[str, Any]) -> list[Finding]:
         """About a configuration that is allowed but unwise; fatal where nothing can be sent yet, as without a host key."""
         return []
@@ -327,13 +235,16 @@ class Transport(ABC):
 
 @cache
 def registry() -> dict[str, type[Transport]]:
-    """Transports by kind. A transport is a folder here whose package exports ``TRANSPORT``."""
+    """Transports by kind. A transport is a folder here whose package exports ``TRANSPORT``; a folder without is a protocol
+    that several kinds speak.
+    """
     package = importlib.import_module(__package__)
-    found = {}
+    found: dict[str, type[Transport]] = {}
     for info in pkgutil.iter_modules(package.__path__):
         if info.ispkg:
-            transport: type[Transport] = importlib.import_module(f"{__package__}.{info.name}").TRANSPORT
-            found[transport.kind] = transport
+            transport = getattr(importlib.import_module(f"{__package__}.{info.name}"), "TRANSPORT", None)
+            if transport is not None:
+                found[transport.kind] = transport
     return found
 
 
@@ -352,11 +263,13 @@ __all__ = [
     "Receipt",
     "Refused",
     "Rejected",
+    "Reply",
     "Transport",
     "TransportError",
     "Unavailable",
     "Unknown",
     "Unreadable",
+    "Unwrapped",
     "Verdict",
     "registry",
     "run_steps",

@@ -23,11 +23,17 @@ class Rejected(TransportError):
 
 
 class Unavailable(TransportError):
-    """Provably not delivered: try again. ``retry_after`` in seconds where the partner said so."""
+    """Provably not delivered: try again. ``retry_after`` in seconds where the partner said so.
 
-    def __init__(self, text: Text, detail: str = "", retry_after: float | None = None) -> None:
+    ``is_remembered``: the partner did not take it, but may know its ids from now on, and call the next try a repetition.
+    """
+
+    def __init__(
+        self, text: Text, detail: str = "", retry_after: float | None = None, *, is_remembered: bool = False
+    ) -> None:
         super().__init__(text, detail)
         self.retry_after = retry_after
+        self.is_remembered = is_remembered
 
 
 class Unknown(TransportError):

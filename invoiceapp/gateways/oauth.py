@@ -39,6 +39,8 @@ class Token:
     """Aware"""
     refresh_token: str | None = field(default=None, repr=False)
     """The one to ask with from now on, where the server gave another"""
+    account_id: str | None = None
+    """Whose account it opens, where the server says that"""
 
     @property
     def is_good(self) -> bool:
@@ -78,16 +80,20 @@ def _token(members: Mapping[str, Any]) -> Token:
         raise Unavailable(_NOT_UNDERSTOOD, "no access token in the answer")
     try:
         seconds = min(int(members.get("expires_in") or USUAL_LIFE), _LONGEST_LIFE)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = USUAL_LIFE
     ends = datetime.now(UTC) + timedelta(seconds=seconds)
-    return Token(access, ends, renewed if isinstance(renewed, str) and renewed else None)
+    account = members.get("account_id")
+    return Token(
+        access, ends, renewed if isinstance(renewed, str) and renewed else None,
+        account[:200] if isinstance(account, str) and account else None,
+    )  # fmt: skip
 
 
 def _members(answer: Answer) -> Mapping[str, Any]:
     try:
         found = json.loads(answer.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -17,6 +17,10 @@ from invoiceapp.domain.fields import Field
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.invoice import Attachment, DocumentType, Invoice
 from invoiceapp.domain.settings import Settings
+from invoiceapp.outbound.guard import Guard
+
+#: Without an administrator's exceptions.
+STRICT = Guard()
 
 
 class SourceError(Exception):
@@ -62,6 +66,8 @@ class Organization:
     country: str | None
     currency: str | None
     raw: Mapping[str, Any] = field(default_factory=dict)
+    last_month: int | None = None
+    """The month with which its financial year ends, 1 to 12, where the source says"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,8 @@ class SourceDocument:
     order_number: str | None
     bundle: Mapping[str, Any]
     """Every record that conversion needs, as the source sent them (JSON with Decimals)"""
+    credits_id: str | None = None
+    """Credit notes: the id of the invoice that it takes back, where the source names one"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +163,36 @@ class SentItself:
     """When, where it says so"""
     detail: str
     """What it said, in its own words"""
+    means: Text | None = None
+    """What that means, as the end of a sentence about the sending; None where it says no more than that it was sent"""
+
+
+class BookState(StrEnum):
+    """How a document stands in the books."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    VOIDED = "voided"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a source says of a document beside what it bills."""
+
+    state: BookState
+    is_paid: bool | None = None
+    """None where the source does not say"""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenNumber:
+    """A number that a document in the books has, whatever its state."""
+
+    id: str
+    number: str
+    type: DocumentType
+    issue_date: date
+    state: BookState
 
 
 class Source(ABC):
@@ -168,8 +206,9 @@ class Source(ABC):
     volatile: ClassVar[frozenset[str]] = frozenset()
     """Properties of records that change without the document being another one: payment, sending, downloads"""
 
-    def __init__(self, credentials: Mapping[str, Any]) -> None:
-        self.credentials = credentials
+    def __init__(self, credentials: Mapping[str, Any], *, guard: Guard = STRICT) -> None:
+        """``guard``: what may be connected to; sources open connections through it only (``outbound``)."""
+        self.credentials, self.guard = credentials, guard
         self.skipped: list[tuple[str, SourceError]] = []
         """Records that ``documents`` could not read, by id; the others went on"""
 
@@ -200,6 +239,20 @@ class Source(ABC):
         """
         return []
 
+    def standing(self, document_id: str) -> Standing | None:
+        """How a document stands in the books now, also one that is no longer approved; None where it is gone."""
+        found = next(iter(self.documents(DocumentQuery(ids=(document_id,)))), None)
+        return Standing(BookState.APPROVED) if found else None
+
+    def taken_numbers(self, first: date, last: date) -> Iterator[TakenNumber]:
+        """The numbers of documents dated in these days, also of drafts and voided ones where the source tells them."""
+        for one in self.documents(DocumentQuery(first_date=first, last_date=last)):
+            yield TakenNumber(one.id, one.number, one.type, one.issue_date, BookState.APPROVED)
+
+    def voided(self) -> Iterator[str]:
+        """Ids of documents that were voided, of any age; none where the source does not list them."""
+        return iter(())
+
     @classmethod
     @abstractmethod
     def convert(
@@ -209,6 +262,14 @@ class Source(ABC):
 
         Raises ``UnusableBundle`` where there is nothing to convert.
         """
+
+    @classmethod
+    def paper(cls, bundle: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What of a bundle decides how its PDF looks and what is attached, beside what it bills: to notice a change.
+
+        JSON; empty where the source does not tell.
+        """
+        return {}
 
     @classmethod
     def vat_use(cls, bundle: Mapping[str, Any]) -> VatUse:

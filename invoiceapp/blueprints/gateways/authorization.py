@@ -8,13 +8,16 @@ from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.current import config
+from invoiceapp.domain.permissions import Action
 from invoiceapp.htmx import hx_redirect, is_htmx
 from invoiceapp.languages import say
 from invoiceapp.models import Gateway
 from invoiceapp.services.configuration import authorizations
 from invoiceapp.services.errors import ServiceError
-from invoiceapp.services.people.access import membership, require_configure, scoped
+from invoiceapp.services.people import access
+from invoiceapp.services.people.access import membership, scoped
 
 from .blueprint import blueprint
 
@@ -34,6 +37,7 @@ def _page_of(gateway_id: str) -> str:
 
 
 @blueprint.post("/<gateway_id>/authorize")
+@policy("gateway:manage", fresh=True)
 def authorize(gateway_id: str) -> ResponseReturnValue:
     """Send the person to the partner's page."""
     gateway = scoped(Gateway, gateway_id)
@@ -50,9 +54,9 @@ def authorize(gateway_id: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/authorized")
+@policy("subscription:view")
 def authorized() -> ResponseReturnValue:
     """Back from the partner's page, with a code or without (RFC 6749 4.1.2)."""
-    require_configure()
     kept = session.get(_PENDING)
     pending = authorizations.Pending.from_dict(kept) if kept else None
     try:
@@ -62,7 +66,9 @@ def authorized() -> ResponseReturnValue:
         return redirect(url_for("gateways.index"), 303)
     # Used up, however it ends.
     session.pop(_PENDING)
-    gateway_id = scoped(Gateway, ours.gateway_id).id
+    gateway = scoped(Gateway, ours.gateway_id)
+    access.require(Action.MANAGE, gateway)
+    gateway_id = gateway.id
     try:
         _take(ours)
     except ServiceError as error:

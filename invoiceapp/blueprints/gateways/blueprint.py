@@ -2,7 +2,4 @@
 
 from flask import Blueprint
 
-from invoiceapp.blueprints.tenancy import protect
-
 blueprint = Blueprint("gateways", __name__, url_prefix="/gateways")
-protect(blueprint)

@@ -11,13 +11,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.domain.file_names import safe_filename
 from invoiceapp.languages import say
 from invoiceapp.models import Gateway
 from invoiceapp.services.configuration import certificates, gateways
 from invoiceapp.services.configuration.certificate_files import LARGEST, pem
 from invoiceapp.services.errors import InvalidInput, ServiceError
-from invoiceapp.services.people.access import actor, require_configure, scoped
+from invoiceapp.services.people.access import actor, scoped
 
 from .blueprint import blueprint
 
@@ -31,7 +32,6 @@ _ENCODINGS = {
 
 def _gateway(gateway_id: str) -> Gateway:
     """One that has certificates to exchange; 404 for all others."""
-    require_configure()
     gateway = scoped(Gateway, gateway_id)
     transport = gateways.kinds().get(gateway.kind)
     if transport is None or not (transport.key_pairs or transport.partner_certificates):
@@ -40,6 +40,7 @@ def _gateway(gateway_id: str) -> Gateway:
 
 
 @blueprint.get("/<gateway_id>/certificates")
+@policy("gateway:edit")
 def certificate_page(gateway_id: str) -> str:
     """All of them."""
     return _page(_gateway(gateway_id))
@@ -89,6 +90,7 @@ def _do(gateway_id: str, name: str, action: str, work: Callable[[], str]) -> Res
 
 
 @blueprint.post("/<gateway_id>/certificates/<name>/make")
+@policy("gateway:manage", fresh=True)
 def make_certificate(gateway_id: str, name: str) -> ResponseReturnValue:
     """A new pair of ours."""
 
@@ -100,6 +102,7 @@ def make_certificate(gateway_id: str, name: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<gateway_id>/certificates/<name>/import")
+@policy("gateway:manage", fresh=True)
 def import_certificate(gateway_id: str, name: str) -> ResponseReturnValue:
     """A pair of ours that was made elsewhere."""
 
@@ -119,6 +122,7 @@ def import_certificate(gateway_id: str, name: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<gateway_id>/certificates/<name>/upload")
+@policy("gateway:manage", fresh=True)
 def upload_certificate(gateway_id: str, name: str) -> ResponseReturnValue:
     """Show what the partner's file holds, for a person to compare. Nothing is kept yet."""
     gateway = _gateway(gateway_id)
@@ -141,6 +145,7 @@ def _preview(gateway: Gateway, name: str, shown: certificates.Shown, **context: 
 
 
 @blueprint.post("/<gateway_id>/certificates/<name>/keep")
+@policy("gateway:manage", fresh=True)
 def keep_certificate(gateway_id: str, name: str) -> ResponseReturnValue:
     """The partner's certificate, after its fingerprint was compared."""
     _gateway(gateway_id)
@@ -167,6 +172,7 @@ def _again(gateway: Gateway, name: str, content: bytes, error: InvalidInput) -> 
 
 
 @blueprint.post("/<gateway_id>/certificates/<name>/switch")
+@policy("gateway:manage", fresh=True)
 def switch_certificate(gateway_id: str, name: str) -> ResponseReturnValue:
     """Use the next one from now on."""
 
@@ -178,6 +184,7 @@ def switch_certificate(gateway_id: str, name: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<gateway_id>/certificates/<name>/remove")
+@policy("gateway:manage", fresh=True)
 def remove_certificate(gateway_id: str, name: str) -> ResponseReturnValue:
     """Remove the one that is not in use."""
 
@@ -189,6 +196,7 @@ def remove_certificate(gateway_id: str, name: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<gateway_id>/certificates/<field>.<any(cer, pem):ending>")
+@policy("gateway:edit")
 def download_certificate(gateway_id: str, field: str, ending: str) -> Response:
     """A certificate of ours, for the partner; never its key."""
     gateway = _gateway(gateway_id)

@@ -8,8 +8,11 @@ from typing import Any
 from flask import render_template
 from flask_babel import gettext as _
 
-from invoiceapp.services.configuration import expiries, gateways
+from invoiceapp.blueprints.policy import policy
+from invoiceapp.domain.permissions import Action
+from invoiceapp.services.configuration import expiries
 from invoiceapp.services.configuration.seen import AT
+from invoiceapp.services.people import access
 from invoiceapp.services.people.access import subscription
 
 from .blueprint import blueprint
@@ -18,21 +21,22 @@ from .blueprint import blueprint
 @blueprint.app_template_global()
 def expiry_warnings() -> list[expiries.Ending]:
     """Of the signed-in person's gateways, soonest first."""
-    return expiries.soon(subscription().id)
+    return [one for one in expiries.soon(subscription().id) if access.may(Action.VIEW, one.gateway)]
 
 
 @blueprint.get("/expiries")
+@policy("subscription:view")
 def all_expiries() -> str:
     """Certificates, keys and logins of all gateways."""
-    owner = subscription().id
-    return render_template("gateways/expiries.html", endings=expiries.of_subscription(owner), seen=_seen(owner))
+    endings = [one for one in expiries.of_subscription(subscription().id) if access.may(Action.VIEW, one.gateway)]
+    return render_template("gateways/expiries.html", endings=endings, seen=_seen())
 
 
-def _seen(subscription_id: str) -> list[dict[str, Any]]:
+def _seen() -> list[dict[str, Any]]:
     """One row for each thing that was seen, by gateway."""
     return [
         {"gateway": row, "what": _words(name), "value": _moment(value) or value, "at": _moment(row.seen.get(AT))}
-        for row in gateways.of_subscription(subscription_id)
+        for row in access.gateways()
         for name, value in sorted(row.seen.items())
         if name != AT
     ]

@@ -9,10 +9,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from invoiceapp.blueprints.policy import policy
+from invoiceapp.domain.permissions import Action
 from invoiceapp.formatting import TIMEZONE
-from invoiceapp.models import Gateway
+from invoiceapp.models import Adaptor, Gateway
 from invoiceapp.services.export import resending
-from invoiceapp.services.people.access import actor, require_configure, scoped
+from invoiceapp.services.people import access
+from invoiceapp.services.people.access import actor, scoped
 
 from .blueprint import blueprint
 
@@ -31,11 +34,16 @@ def _since(typed: str) -> datetime | None:
 
 
 @blueprint.get("/<gateway_id>/resend")
+@policy("gateway:edit")
 def ask_to_resend(gateway_id: str) -> ResponseReturnValue:
     """How many that would be."""
-    require_configure()
     gateway = scoped(Gateway, gateway_id)
     return _page(gateway, request.args.get("since") or as_input(resending.usual_start(gateway)))
+
+
+def _operated() -> list[str]:
+    """Ids of the adaptors whose documents the person may send."""
+    return [row.id for row in access.open_to(access.of_subscription(Adaptor), Action.OPERATE)]
 
 
 def _page(gateway: Gateway, typed: str) -> ResponseReturnValue:
@@ -45,13 +53,14 @@ def _page(gateway: Gateway, typed: str) -> ResponseReturnValue:
         gateway=gateway,
         typed=typed,
         since=since,
-        found=resending.count(gateway.id, since) if since else None,
+        found=resending.count(gateway.id, since, _operated()) if since else None,
         has_errors=since is None,
     )
     return page, 200 if since else 422
 
 
 @blueprint.post("/<gateway_id>/resend")
+@policy("gateway:edit")
 def resend(gateway_id: str) -> ResponseReturnValue:
     """Do it. A second click finds nothing more."""
     gateway = scoped(Gateway, gateway_id)
@@ -59,7 +68,7 @@ def resend(gateway_id: str) -> ResponseReturnValue:
     since = _since(typed)
     if since is None:
         return _page(gateway, typed)
-    moved = resending.resend(gateway.id, since, actor())
+    moved = resending.resend(gateway.id, since, actor(), _operated())
     text = ngettext("%(num)s document is sent again.", "%(num)s documents are sent again.", moved)
     flash(text if moved else _("Nothing failed since then. Nothing was changed."), "success" if moved else "info")
     return redirect(url_for(".edit", gateway_id=gateway_id), 303)

@@ -9,12 +9,13 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.domain.findings import Text
 from invoiceapp.languages import say
 from invoiceapp.models import Gateway
 from invoiceapp.services.configuration import samples
 from invoiceapp.services.errors import InvalidInput, ServiceError
-from invoiceapp.services.people.access import actor, require_configure, scoped
+from invoiceapp.services.people.access import actor, scoped
 
 from .blueprint import blueprint
 
@@ -22,9 +23,9 @@ _CONFIRM = Text("Sæt flueben, når modtageren må få prøven.", "Tick the box 
 
 
 @blueprint.get("/<gateway_id>/sample")
+@policy("gateway:edit")
 def ask_for_sample(gateway_id: str) -> str:
     """Which format, and to whom."""
-    require_configure()
     gateway = scoped(Gateway, gateway_id)
     return _page(gateway, samples.usual_format(gateway) or "", actor())
 
@@ -35,7 +36,7 @@ def _page(gateway: Gateway, chosen: str, address: str, **context: Any) -> str:
     return render_template(
         "gateways/sample.html", gateway=gateway, formats=offered, chosen=chosen, address=address,
         address_field=samples.ADDRESS if samples.needs_address(gateway) else None, note=samples.NOTE,
-        has_errors=bool(shown["errors"]), **shown,
+        is_possible=samples.is_possible(gateway), has_errors=bool(shown["errors"]), **shown,
     )  # fmt: skip
 
 
@@ -53,6 +54,7 @@ def _outcome(outcome: str) -> dict[str, str]:
 
 
 @blueprint.post("/<gateway_id>/sample")
+@policy("gateway:edit")
 def send_sample(gateway_id: str) -> ResponseReturnValue:
     """Send it. The answer is the result: there is nothing to redirect to."""
     gateway = scoped(Gateway, gateway_id)

@@ -9,12 +9,15 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from flask_login import current_user
 
 from invoiceapp.blueprints.declared import grouped, raw_values, typed_values
 from invoiceapp.blueprints.main.way_back import is_here
 from invoiceapp.blueprints.plaintext import blocks, title
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.domain.fields import Field
 from invoiceapp.domain.findings import Finding, Text
+from invoiceapp.domain.permissions import Action
 from invoiceapp.formatting import language
 from invoiceapp.htmx import is_htmx
 from invoiceapp.languages import say
@@ -23,9 +26,11 @@ from invoiceapp.services.configuration import adaptors, environments, expiries, 
 from invoiceapp.services.configuration.versions import ChangedMeanwhile
 from invoiceapp.services.errors import InvalidInput, ServiceError
 from invoiceapp.services.export import resending
-from invoiceapp.services.people.access import actor, require_configure, scoped, subscription
+from invoiceapp.services.people import access
+from invoiceapp.services.people.access import actor, scoped, subscription
 from invoiceapp.services.receipts import queries as receipts
 
+from . import choosing
 from .blueprint import blueprint
 from .resending import as_input
 
@@ -47,9 +52,10 @@ _ENVIRONMENT = environments.field(
 
 
 @blueprint.get("")
+@policy("subscription:view")
 def index() -> str:
     """All gateways of the subscription."""
-    rows = gateways.of_subscription(subscription().id)
+    rows = access.gateways()
     return render_template(
         "gateways/page.html",
         gateways=rows,
@@ -76,10 +82,10 @@ def _ways() -> dict[str, str]:
 
 
 @blueprint.get("/new")
+@policy("subscription:admin")
 def choose_kind() -> str:
     """Which kind of gateway to make."""
-    require_configure()
-    return render_template("gateways/choose.html", kinds=gateways.kinds(), ways=_ways())
+    return render_template("gateways/choose.html", groups=choosing.groups(), ways=_ways())
 
 
 def _transport(kind: str) -> Any:
@@ -94,9 +100,13 @@ def _help(kind: str) -> dict[str, Any]:
 
 
 def _waiting_adaptor() -> Adaptor | None:
-    """The adaptor whose default gateway the new one becomes. Raises ``NotYours``."""
+    """The adaptor whose default gateway the new one becomes. Raises ``NotYours``, ``NotAllowed``."""
     wanted = _ways().get("default_of")
-    return scoped(Adaptor, wanted) if wanted else None
+    if not wanted:
+        return None
+    row = scoped(Adaptor, wanted)
+    access.require(Action.EDIT, row)
+    return row
 
 
 def _new_form(kind: str, name: str, environment: str, values: Mapping[str, Any], errors: Mapping[str, Any]) -> str:
@@ -107,26 +117,28 @@ def _new_form(kind: str, name: str, environment: str, values: Mapping[str, Any],
     )  # fmt: skip
 
 
-def _declared(transport: Any) -> dict[str, Any]:
+def _declared(transport: Any, *, with_secrets: bool = True) -> dict[str, Any]:
     """The form's fields: ours, and under their headings those that the transport declares."""
+    fields = tuple(one for one in transport.fields if with_secrets or not one.secret)
     return {
         "transport": transport,
         "own_fields": (_NAME, _ENVIRONMENT),
-        "fields": (_NAME, _ENVIRONMENT, *transport.fields),
-        "groups": grouped(transport.fields),
+        "fields": (_NAME, _ENVIRONMENT, *fields),
+        "groups": grouped(fields),
     }
 
 
 @blueprint.get("/new/<kind>")
+@policy("subscription:admin")
 def new(kind: str) -> str:
     """The form of a new gateway, with the kind's defaults."""
-    require_configure()
     transport, adaptor = _transport(kind), _waiting_adaptor()
     environment = adaptor.environment if adaptor else Environment.LIVE
     return _new_form(kind, "", environment.value, {field.name: field.default for field in transport.fields}, {})
 
 
 @blueprint.post("/new/<kind>")
+@policy("subscription:admin", fresh=True)
 def create(kind: str) -> ResponseReturnValue:
     """Keep a new gateway, and go back to where it was wanted."""
     fields = _transport(kind).fields
@@ -134,7 +146,10 @@ def create(kind: str) -> ResponseReturnValue:
     name, environment = request.form.get("name", ""), request.form.get("environment", Environment.LIVE.value)
     adaptor = _waiting_adaptor()
     try:
-        found = gateways.keep(subscription().id, kind, name, raw, environment=environment)
+        found = gateways.keep(
+            subscription().id, kind, name, raw, environment=environment, creator_id=current_user.id,
+            adaptor_ids=[row.id for row in access.open_to(access.of_subscription(Adaptor), Action.EDIT)],
+        )  # fmt: skip
     except InvalidInput as error:
         return _new_form(kind, name, environment, typed_values(fields, raw), error.errors), 422
     flash(_("The gateway is saved. Test the connection before you use it."), "success")
@@ -172,22 +187,26 @@ def _edit_page(
         endings=[one for one in expiries.endings(gateway) if one.level is not None],
         incoming=receipts.newest(gateway.id), inbound_url=gateways.told_inbound_url(gateway),
         since=as_input(resending.usual_start(gateway)), has_errors=bool(shown["errors"] or shown["conflict"]),
-        **_declared(gateways.transport_class(gateway)), **_help(gateway.kind), **shown,
+        **_declared(gateways.transport_class(gateway), with_secrets=access.may_manage(gateway)), **_help(gateway.kind), **shown,
     )  # fmt: skip
 
 
 @blueprint.get("/<gateway_id>")
+@policy("gateway:view")
 def edit(gateway_id: str) -> str:
     """One gateway: state, settings, connection test."""
     return _edit_page(scoped(Gateway, gateway_id))
 
 
 @blueprint.post("/<gateway_id>")
+@policy("gateway:edit", fresh=True)
 def save(gateway_id: str) -> ResponseReturnValue:
     """Keep changed settings; an empty secret keeps the saved one."""
     gateway = scoped(Gateway, gateway_id)
     fields = gateways.transport_class(gateway).fields
     raw = raw_values(fields, request.form)
+    if any(one.secret and raw.get(one.name) for one in fields):
+        access.require(Action.MANAGE, gateway)
     name, environment = request.form.get("name", ""), request.form.get("environment", gateway.environment.value)
     typed: dict[str, Any] = {"name": name, "environment": environment, "values": typed_values(fields, raw)}
     try:
@@ -223,9 +242,9 @@ def _tell_of(found: gateways.Saved) -> None:
 
 
 @blueprint.get("/<gateway_id>/delete")
+@policy("gateway:manage")
 def ask_to_delete(gateway_id: str) -> str:
     """Whether a gateway can be deleted, and what uses it."""
-    require_configure()
     return _deletion_page(scoped(Gateway, gateway_id))
 
 
@@ -240,6 +259,7 @@ def _deletion_page(gateway: Gateway, problem: str = "") -> str:
 
 
 @blueprint.post("/<gateway_id>/delete")
+@policy("gateway:manage", fresh=True)
 def delete(gateway_id: str) -> ResponseReturnValue:
     """Delete a gateway that nothing needs."""
     name = scoped(Gateway, gateway_id).name
@@ -252,6 +272,7 @@ def delete(gateway_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<gateway_id>/pause")
+@policy("gateway:edit")
 def pause(gateway_id: str) -> ResponseReturnValue:
     """Send nothing through it until a person starts it again."""
     scoped(Gateway, gateway_id)
@@ -261,6 +282,7 @@ def pause(gateway_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<gateway_id>/check")
+@policy("gateway:edit")
 def check(gateway_id: str) -> ResponseReturnValue:
     """Test the connection with the saved settings. The answer is the result: there is nothing to redirect to."""
     scoped(Gateway, gateway_id)
@@ -282,6 +304,7 @@ def check(gateway_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<gateway_id>/trust")
+@policy("gateway:manage", fresh=True)
 def trust(gateway_id: str) -> ResponseReturnValue:
     """Confirm the server's key that the connection test showed."""
     scoped(Gateway, gateway_id)
@@ -296,6 +319,7 @@ def trust(gateway_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<gateway_id>/resume")
+@policy("gateway:edit")
 def resume(gateway_id: str) -> ResponseReturnValue:
     """Send again through a paused gateway."""
     scoped(Gateway, gateway_id)

@@ -40,6 +40,7 @@ _COUNTRIES = {
     "DK": ("Danmark", "DKK", "da_DK"),
     "SE": ("Sverige", "SEK", "sv_SE"),
     "DE": ("Tyskland", "EUR", "de_DE"),
+    "BE": ("Belgien", "EUR", "nl_BE"),
     "NL": ("Nederlandene", "EUR", "nl_NL"),
     "NO": ("Norge", "NOK", "nb_NO"),
     "GB": ("Storbritannien", "GBP", "en_GB"),

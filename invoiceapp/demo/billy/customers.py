@@ -229,6 +229,16 @@ def _difficult() -> list[Record]:
             isCustomer=False,
             isSupplier=True,
         ),
+        # Never billed yet, so that no document changes.
+        _contact(
+            "X13",
+            "Zenne Kantoor BV",
+            "Zennestraat 999",
+            "1099",
+            "Brussel",
+            countryId="BE",
+            registrationNo="BE0999999922",
+        ),
     ]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
+from flask import Blueprint
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from .api import PREFIX, Api, create_api
@@ -21,10 +23,14 @@ class _QuietHandler(WSGIRequestHandler):
 class Server:
     """A running stand-in; also a context manager that closes it."""
 
-    def __init__(self, host: str, port: int, company: Company, token: str, faults: Faults | None = None) -> None:
+    def __init__(
+        self, host: str, port: int, company: Company, token: str, faults: Faults | None = None,
+        pages: Iterable[Blueprint] = (),
+    ) -> None:  # fmt: skip
         app = create_api(company, token=token, faults=faults)
-        self.app = app
-        """Takes more pages, such as the partners', before the first request"""
+        # Before it listens: whoever comes back to a restarted stand-in asks at once, and then Flask takes no more pages.
+        for blueprint in pages:
+            app.register_blueprint(blueprint)
         self.api: Api = app.extensions["billy"]
         """Its ``store`` and ``faults`` may be used while it runs"""
         self._server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler)
@@ -54,6 +60,7 @@ def serve(
     company: Company,
     token: str = "demo-token",  # noqa: S107 - opens nothing but the demo
     faults: Faults | None = None,
+    pages: Iterable[Blueprint] = (),
 ) -> Server:
-    """Start the stand-in; port 0 takes a free one. Raises ``OSError`` where the port is taken."""
-    return Server(host, port, company, token, faults)
+    """Start the stand-in, with other ``pages`` beside it; port 0 takes a free one. Raises ``OSError`` where the port is taken."""
+    return Server(host, port, company, token, faults, pages)

@@ -7,10 +7,12 @@ import itertools
 import socket
 import ssl
 import time
+from asyncio import WriteTransport
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -85,6 +87,20 @@ class _ListeningController(Controller):
     def __init__(self, handler: object, listener: socket.socket, **options: Any) -> None:
         super().__init__(handler, **options)
         self._listener = listener
+        self._clients: WeakSet[SMTP] = WeakSet()
+
+    def factory(self) -> SMTP:
+        """A client's session."""
+        found: SMTP = super().factory()  # type: ignore[no-untyped-call]
+        self._clients.add(found)
+        return found
+
+    def cancel_tasks(self, stop_loop: bool = True) -> None:
+        """Also drop the clients, which asyncio would complain of when they are forgotten."""
+        for client in self._clients:
+            if isinstance(client.transport, WriteTransport):
+                client.transport.abort()
+        super().cancel_tasks(stop_loop)
 
     def _create_server(self) -> Coroutine[Any, Any, Any]:
         server: Coroutine[Any, Any, Any] = self.loop.create_server(

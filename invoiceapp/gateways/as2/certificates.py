@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Expiry, KeyPair
-
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+from invoiceapp.gateways.certificates import SMALLEST_RSA, PrivateKey, Unusable, load_key
+from invoiceapp.trust.chains import MALFORMED
 
 OWN = KeyPair(
     Text("Vores AS2-certifikat", "Our AS2 certificate"),
@@ -35,7 +33,6 @@ LABELS = {
 }
 #: Around the switch date a partner may still, or already, use the other certificate.
 WINDOW = timedelta(days=30)
-_SMALLEST_RSA = 2048
 NO_RSA = Text(
     "Partnerens certifikat kan ikke bruges til kryptering; det skal være RSA på mindst 2048 bit. Bed partneren om et andet.",
     "The partner's certificate cannot be used for encryption; it must be RSA of 2048 bits or more. Ask the partner for another.",
@@ -53,14 +50,6 @@ _NO_PARTNER = Text(
 )
 
 
-class Unusable(ValueError):
-    """A certificate or key that cannot be used; ``text`` says why. Quotes nothing of a key."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(text.en)
-        self.text = text
-
-
 def today() -> date:
     """The day by which certificates are chosen (UTC)."""
     return datetime.now(UTC).date()
@@ -76,7 +65,7 @@ def load_certificate(text: str) -> x509.Certificate:
         if len(found) == 1:
             found[0].public_key()
             return found[0]
-    except (ValueError, binascii.Error, UnsupportedAlgorithm):
+    except MALFORMED:
         raise Unusable(
             Text(
                 "Certifikatet kan ikke læses. Indsæt hele filen med linjerne BEGIN CERTIFICATE og END CERTIFICATE.",
@@ -87,30 +76,6 @@ def load_certificate(text: str) -> x509.Certificate:
         Text(
             "Der er flere certifikater i feltet. Indsæt kun det, der hører til AS2-navnet.",
             "There are several certificates in the field. Paste only the one that belongs to the AS2 name.",
-        )
-    )
-
-
-def load_key(text: str) -> PrivateKey:
-    """A private key in PEM without passphrase: RSA of 2048 bits or more, or an elliptic curve. Raises ``Unusable``."""
-    try:
-        key = serialization.load_pem_private_key(text.strip().encode(), None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        # The library's words may quote the key.
-        raise Unusable(
-            Text(
-                "Den private nøgle kan ikke læses. Indsæt hele nøglefilen i PEM-form, uden adgangskode.",
-                "The private key cannot be read. Paste the whole key file in PEM, without a passphrase.",
-            )
-        ) from None
-    if isinstance(key, ec.EllipticCurvePrivateKey) or (
-        isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _SMALLEST_RSA
-    ):
-        return key
-    raise Unusable(
-        Text(
-            "Nøglen er for svag eller af en anden slags. Lav et nyt nøglepar med RSA på mindst 2048 bit.",
-            "The key is too weak or of another kind. Make a new key pair with RSA of 2048 bits or more.",
         )
     )
 
@@ -176,7 +141,7 @@ def keys_of(config: Mapping[str, Any], day: date) -> Keys:
 def can_encrypt(certificate: x509.Certificate) -> bool:
     """Whether a key can be wrapped for it; that takes RSA."""
     public = certificate.public_key()
-    return isinstance(public, rsa.RSAPublicKey) and public.key_size >= _SMALLEST_RSA
+    return isinstance(public, rsa.RSAPublicKey) and public.key_size >= SMALLEST_RSA
 
 
 def is_encrypted(config: Mapping[str, Any]) -> bool:

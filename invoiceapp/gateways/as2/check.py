@@ -12,13 +12,13 @@ from cryptography import x509
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import CheckStep, Deadline, Refused, run_steps
-from invoiceapp.gateways.certificates import tls_context
+from invoiceapp.gateways.certificates import Unusable, tls_context
 from invoiceapp.gateways.failures import transport_error
 from invoiceapp.gateways.steps import Step, network_steps
 from invoiceapp.outbound.errors import OutboundError, failure
 from invoiceapp.outbound.guard import Guard
 
-from .certificates import Unusable, fingerprint, is_encrypted, own_pair, partner_certificate, today
+from .certificates import fingerprint, is_encrypted, own_pair, partner_certificate, today
 from .failures import PARTNER, unusable
 
 PORTS = (80, 443)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Refused, Rejected, TransportError, Unavailable, Unknown
+from invoiceapp.gateways.certificates import Unusable
 from invoiceapp.gateways.failures import transport_error
 from invoiceapp.outbound.errors import OutboundError
 from invoiceapp.outbound.http import Answer
 
-from .certificates import Unusable
 from .mdn import Disposition, Mdn, MdnInvalid, Mic, SeenBefore
 
 PARTNER = Text("Partnerens AS2-server", "The partner's AS2 server")
@@ -98,7 +95,7 @@ def status_failure(answer: Answer) -> TransportError:
                 "The partner's server is too busy and has not taken it. We try again by ourselves.",
             ),
             detail,
-            retry_after(answer.headers.get("retry-after", "")),
+            answer.retry_after,
         )
     if 400 <= answer.status <= 499:
         return Rejected(
@@ -117,18 +114,6 @@ def status_failure(answer: Answer) -> TransportError:
         ),
         detail,
     )
-
-
-def retry_after(text: str) -> float | None:
-    """Seconds of a Retry-After (RFC 9110 10.2.3): a number, or a date."""
-    if text.strip().isascii() and text.strip().isdigit():
-        return float(text.strip()[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
-        return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (aware - datetime.now(UTC)).total_seconds())
 
 
 def unproved(error: MdnInvalid) -> Unknown:

@@ -15,9 +15,10 @@ from typing import Any
 
 from cryptography import x509
 
+from invoiceapp.trust.detached import NotSigned, verify
+
 from . import mime
 from .certificates import fingerprint
-from .signature import NotSigned, verify
 
 #: A receipt is a few kilobytes; beyond this nobody reads.
 LARGEST = 256_000

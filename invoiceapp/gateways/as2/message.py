@@ -19,9 +19,10 @@ from typing import Any
 from cryptography import x509
 
 from invoiceapp.gateways.base import Consignment, safe_filename
+from invoiceapp.gateways.certificates import PrivateKey
 
 from . import mime
-from .certificates import Keys, PrivateKey, is_encrypted
+from .certificates import Keys, is_encrypted
 from .identity import domain_of, header_name, message_id
 from .mdn import Mic
 from .smime import compress, encrypt, sign

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from invoiceapp.domain.findings import Finding, Text, Turn, fatal, warning
+from invoiceapp.gateways.certificates import Unusable
 
-from .certificates import LABELS, NO_RSA, Unusable, can_encrypt, is_encrypted, load_certificate, load_pair
+from .certificates import LABELS, NO_RSA, can_encrypt, is_encrypted, load_certificate, load_pair
 
 _NO_OWN = Text(
     "Der kan ikke signeres uden vores certifikat og nøgle. Lav dem under »Certifikater« på gatewayens side, eller indsæt begge.",

@@ -14,13 +14,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from .certificates import PrivateKey
+from invoiceapp.gateways.certificates import PrivateKey
+from invoiceapp.trust.detached import DIGESTS
 
-DIGESTS: dict[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
-    "sha256": hashes.SHA256,
-    "sha384": hashes.SHA384,
-    "sha512": hashes.SHA512,
-}
 #: Bits of the key and asn1crypto's name, by the gateway's choice.
 CIPHERS = {
     "aes128-cbc": (128, "aes128_cbc"),

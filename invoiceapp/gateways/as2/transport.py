@@ -25,13 +25,13 @@ from invoiceapp.gateways.base import (
     Unreadable,
     Verdict,
 )
-from invoiceapp.gateways.certificates import tls_context
+from invoiceapp.gateways.certificates import Unusable, tls_context
 from invoiceapp.outbound.errors import OutboundError
 from invoiceapp.outbound.guard import Guard
 from invoiceapp.outbound.http import Answer, HttpClient
 
 from . import certificates, settings
-from .certificates import OWN, Keys, Unusable, keys_of, partner_signers, today
+from .certificates import OWN, Keys, keys_of, partner_signers, today
 from .check import PORTS, ConnectionTest
 from .failures import SEEN_BEFORE, judge, outbound_failure, status_failure, unproved, unusable
 from .fields import FIELDS
@@ -52,9 +52,18 @@ class As2Transport(Transport):
         "Sender dokumentet signeret og krypteret direkte til partnerens AS2-server og får en signeret kvittering.",
         "Sends the document signed and encrypted straight to the partner's AS2 server and gets a signed receipt.",
     )
+    yes_means = Text(
+        "Partnerens AS2-server har taget det; der er ikke kommet nogen kvittering (MDN).",
+        "The partner's AS2 server has taken it; no receipt (MDN) has come.",
+    )
+    proof_means = Text(
+        "Partnerens AS2-server har kvitteret for det (MDN).",
+        "The partner's AS2 server has given a receipt for it (MDN).",
+    )
     fields = FIELDS
     inbound_field = "mdn_url"
     receives = True
+    header_names = frozenset({"as2-"})
     key_pairs = (OWN,)
     partner_certificates = (
         PartnerCertificate(

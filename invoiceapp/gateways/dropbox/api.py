@@ -53,11 +53,6 @@ class Api:
     def _client(self) -> HttpClient:
         return HttpClient(self._guard)
 
-    @cached_property
-    def _uploader(self) -> HttpClient:
-        """Of its own, because a client keeps the connection to one host."""
-        return HttpClient(self._guard)
-
     @property
     def url(self) -> str:
         """Of the API, without a slash at the end."""
@@ -70,8 +65,8 @@ class Api:
 
     def close(self) -> None:
         """Give the connections back."""
-        for name in {"_client", "_uploader"} & set(self.__dict__):
-            getattr(self, name).close()
+        if "_client" in self.__dict__:
+            self._client.close()
 
     def token(self, form: Mapping[str, str], deadline: Deadline) -> oauth.Token:
         """What the token endpoint gives for ``form``, to which the app's own key and secret are added."""
@@ -134,9 +129,8 @@ class Api:
 
     def _asked(self, call: _Call, deadline: Deadline) -> Answer:
         headers = {**call.headers, "Authorization": f"Bearer {self._access(deadline)}"}
-        client = self._uploader if call.delivers else self._client
         try:
-            return client.request("POST", call.url, deadline, headers=headers, content=call.content)
+            return self._client.request("POST", call.url, deadline, headers=headers, content=call.content)
         except OutboundError as error:
             raise lost(error, delivers=call.delivers) from error
 

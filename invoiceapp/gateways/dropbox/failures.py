@@ -22,7 +22,7 @@ def members(answer: Answer) -> dict[str, Any]:
     """The JSON object of an answer; empty where there is none."""
     try:
         found = json.loads(answer.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -73,7 +73,7 @@ def refusal(answer: Answer, *, delivers: bool) -> TransportError:
     if answer.status == 409:
         return _by_tag(found, detail)
     if answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers):
-        return Unavailable(_BUSY, detail, _seconds(answer))
+        return Unavailable(_BUSY, detail, answer.retry_after)
     if answer.status >= 500:
         return unclear(detail) if delivers else Unavailable(_BUSY, detail)
     if answer.status == 401:
@@ -90,11 +90,6 @@ def _by_tag(found: tuple[str, ...], detail: str) -> TransportError:
         if tag in found:
             return kind(text, detail)
     return Rejected(_SAYS_NO, detail)
-
-
-def _seconds(answer: Answer) -> float | None:
-    stated = answer.headers.get("retry-after", "")
-    return float(stated) if re.fullmatch(r"[0-9]{1,6}", stated) else None
 
 
 def not_a_folder(path: str) -> Refused:

@@ -48,8 +48,13 @@ class DropboxTransport(Transport):
         "Lægger filen i en mappe i en Dropbox, jeres egen eller en, der er delt med jer.",
         "Puts the file in a folder of a Dropbox, your own or one that is shared with you.",
     )
+    proof_means = Text(
+        "Filen ligger i modtagerens eller udbyderens system, læst tilbage eller kvitteret.",
+        "The file lies in the system of the receiver or the provider, read back or receipted.",
+    )
     fields = FIELDS
     authorizes = True
+    credentials_decide = True
 
     def __init__(self, config: Mapping[str, Any], guard: Guard = STRICT) -> None:
         super().__init__(config, guard)
@@ -103,7 +108,7 @@ class DropboxTransport(Transport):
         return Authorization(f"{url}{'&' if '?' in url else '?'}{urlencode(query)}", state, verifier)
 
     def authorized(self, code: str, verifier: str, redirect_uri: str) -> dict[str, str]:
-        """``refresh_token``."""
+        """``refresh_token``, and the account's id where Dropbox says it."""
         form = {
             "grant_type": "authorization_code", "code": code, "code_verifier": verifier, "redirect_uri": redirect_uri
         }  # fmt: skip
@@ -115,7 +120,7 @@ class DropboxTransport(Transport):
                     "Dropbox gave no lasting access. Connect again; if it goes on, check the app at Dropbox.",
                 )
             )
-        return {"refresh_token": token.refresh_token}
+        return {"refresh_token": token.refresh_token} | ({self.ACCOUNT: token.account_id} if token.account_id else {})
 
     def close(self) -> None:
         """Give the connections back."""

@@ -49,7 +49,16 @@ class EmailTransport(Transport):
         "Sender filen som vedhæftning gennem jeres egen mailserver.",
         "Sends the file as an attachment through your own mail server.",
     )
+    yes_means = Text(
+        "Mailserveren har taget mailen; om modtageren har fået den, er ikke bevist.",
+        "The mail server has taken the mail; that the receiver has got it is not proven.",
+    )
+    proof_means = Text(
+        "Modtagerens mailserver har meldt, at mailen er afleveret.",
+        "The receiver's mail server has told that the mail was delivered.",
+    )
     fields = FIELDS
+    by_email = True
     PORTS = PORTS
 
     def __init__(self, config: Mapping[str, Any], guard: Guard = STRICT) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ftplib
+import ftplib  # nosec B402 # what the receiver has; without encryption only where the user says so
 import secrets
 from collections.abc import Mapping
 from typing import Any

@@ -6,7 +6,7 @@ Raises what ``ftplib`` and sockets raise, and ``OutboundError``.
 
 from __future__ import annotations
 
-import ftplib
+import ftplib  # nosec B402 # what the receiver has; without encryption only where the user says so
 import socket
 import ssl
 from contextlib import suppress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ftplib
+import ftplib  # nosec B402 # what the receiver has; without encryption only where the user says so
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import ftplib
+import ftplib  # nosec B402 # what the receiver has; without encryption only where the user says so
 import re
 import socket
 import ssl

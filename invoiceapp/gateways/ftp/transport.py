@@ -62,6 +62,14 @@ class FtpTransport(FtpMailbox, Transport):
         "Lægger filen i en mappe på modtagerens FTP-server, krypteret med TLS.",
         "Puts the file in a folder on the receiver's FTP server, encrypted by TLS.",
     )
+    yes_means = Text(
+        "FTP-serveren har taget filen; den er hverken læst tilbage eller kvitteret.",
+        "The FTP server has taken the file; it was neither read back nor receipted.",
+    )
+    proof_means = Text(
+        "Filen ligger i modtagerens eller udbyderens system, læst tilbage eller kvitteret.",
+        "The file lies in the system of the receiver or the provider, read back or receipted.",
+    )
     fields = FIELDS
     PORTS = PORTS
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -71,19 +69,6 @@ def _holds(answer: Answer, config: Mapping[str, Any]) -> bool:
     if check == "json":
         return value_at(answer.body, pointer(config["answer_pointer"])) == str(config["answer_value"])
     return True
-
-
-def retry_after(answer: Answer) -> float | None:
-    """Seconds, from either form of the header (RFC 9110 10.2.3)."""
-    raw = answer.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", raw, re.ASCII):
-        return float(raw)
-    try:
-        when = parsedate_to_datetime(raw)
-    except ValueError:
-        return None
-    # An HTTP date is always in GMT, also where it says "-0000".
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _quote(said: str) -> Text:
@@ -173,7 +158,7 @@ def _busy(answer: Answer, said: str) -> TransportError:
             f"The receiver's server cannot take it now (code {answer.status}). We try again by ourselves.",
         ),
         _detail(answer, said),
-        retry_after(answer),
+        answer.retry_after,
     )
 
 

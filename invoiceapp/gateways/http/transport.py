@@ -46,7 +46,7 @@ _FIELDS = {field.name: field for field in FIELDS}
 
 
 class HttpTransport(Transport):
-    """Sends one request a document. One connection serves all sends of an instance."""
+    """Sends one request a document, each over a connection of its own."""
 
     kind = "http"
     label = Text("HTTP", "HTTP")

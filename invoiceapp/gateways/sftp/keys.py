@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Refused
+from invoiceapp.trust.key_cost import is_affordable_key
 
 _KEY_CLASSES: tuple[tuple[type, type[paramiko.PKey]], ...] = (
     (ed25519.Ed25519PrivateKey, paramiko.Ed25519Key),
@@ -33,6 +34,8 @@ def load_private_key(text: str, passphrase: str | None) -> paramiko.PKey:
         if b"BEGIN OPENSSH PRIVATE KEY" in data
         else serialization.load_pem_private_key
     )
+    if not is_affordable_key(data):
+        raise Refused(_TOO_COSTLY, "private key: too many rounds")
     try:
         loaded = load(data, password)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -46,6 +49,14 @@ def load_private_key(text: str, passphrase: str | None) -> paramiko.PKey:
             )
             return key_class.from_private_key(io.StringIO(plain.decode()))
     raise _unreadable(type(loaded).__name__)
+
+
+_TOO_COSTLY = Text(
+    "Den private nøgle er krypteret, så det tager alt for længe at åbne den, eller den er ikke hel. Gem den igen med "
+    "ssh-keygen -p -a 24, og indsæt den.",
+    "The private key is encrypted in a way that takes far too long to open, or it is not whole. Store it again by "
+    "ssh-keygen -p -a 24, and paste it.",
+)
 
 
 def _unreadable(reason: str) -> Refused:

@@ -63,6 +63,10 @@ class SftpTransport(SftpMailbox, Transport):
         "Lægger filen i en mappe på modtagerens SFTP-server.",
         "Puts the file in a folder on the receiver's SFTP server.",
     )
+    proof_means = Text(
+        "Filen ligger i modtagerens eller udbyderens system, læst tilbage eller kvitteret.",
+        "The file lies in the system of the receiver or the provider, read back or receipted.",
+    )
     fields = FIELDS
     PORTS = frozenset({22})
 

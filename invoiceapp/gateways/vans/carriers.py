@@ -53,6 +53,11 @@ def inbound_field() -> str | None:
     return next(fields, None)
 
 
+def header_names() -> frozenset[str]:
+    """Those of all carriers."""
+    return frozenset().union(*(carrier_class(kind).header_names for kind in KINDS))
+
+
 def collecting_kinds() -> tuple[str, ...]:
     """Carriers whose servers have folders to read answers from."""
     return tuple(kind for kind in KINDS if issubclass(carrier_class(kind), Mailbox))

@@ -40,9 +40,14 @@ class VansTransport(Transport):
         "Sender EDIFACT eller XML til en VANS-operatørs postkasse over SFTP, FTP eller AS2 og henter kvitteringerne.",
         "Sends EDIFACT or XML to the mailbox of a VANS operator by SFTP, FTP or AS2, and collects the receipts.",
     )
+    yes_means = Text(
+        "VANS-operatøren har taget det; der er ikke kommet nogen kvittering for, at modtageren har det.",
+        "The VANS operator has taken it; no receipt has come that the receiver has it.",
+    )
     fields = FIELDS
     fetches = True
     receives = bool(carriers.receiving_kinds())
+    header_names = carriers.header_names()
     inbound_field = carriers.inbound_field()
     key_pairs = carriers.key_pairs()
     partner_certificates = carriers.partner_certificates()

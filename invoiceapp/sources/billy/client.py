@@ -15,7 +15,15 @@ import urllib3
 from urllib3.util import Url, parse_url
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.sources.base import CredentialsRefused, NotFound, SourceChanged, SourceError, SourceUnavailable
+from invoiceapp.outbound.guard import Guard
+from invoiceapp.sources.base import (
+    STRICT,
+    CredentialsRefused,
+    NotFound,
+    SourceChanged,
+    SourceError,
+    SourceUnavailable,
+)
 
 from .connection import CHANGED, Connection
 
@@ -130,7 +138,7 @@ def _page(document: Record, root: str, records: list[Record]) -> Page:
 class BillyClient:
     """Reads from Billy with one company's token; use it in one thread.
 
-    ``timeout``, ``sleep``, ``tries`` and ``longest_wait`` are those of ``Connection``.
+    ``guard``, ``timeout``, ``sleep``, ``tries`` and ``longest_wait`` are those of ``Connection``.
 
     Methods raise ``SourceError`` only: ``CredentialsRefused`` (401, 403, or a
     token or address that cannot be right), ``NotFound``, ``SourceUnavailable``
@@ -143,7 +151,8 @@ class BillyClient:
         base_url: str = BASE_URL,
         *,
         download_hosts: tuple[str, ...] = DOWNLOAD_HOSTS,
-        timeout: tuple[float, float] = (10, 60),
+        guard: Guard = STRICT,
+        timeout: float = 60,
         sleep: Callable[[float], None] = time.sleep,
         tries: int = 4,
         longest_wait: float = 30,
@@ -155,11 +164,14 @@ class BillyClient:
         self._base_url = base_url.strip().rstrip("/")
         self._base = _parse_base_url(self._base_url)
         self._download_hosts = download_hosts
-        self._connection = Connection(timeout, sleep, tries, longest_wait)
+        self._connection = Connection(guard, timeout, sleep, tries, longest_wait)
+        # PDFs come from another host: connections to both are kept.
+        self._downloads = Connection(guard, timeout, sleep, tries, longest_wait)
 
     def close(self) -> None:
         """Give connections back."""
         self._connection.close()
+        self._downloads.close()
 
     def get_one(self, path: str, root: str, params: Mapping[str, str] | None = None) -> Record:
         """The record under ``root`` (singular) at ``path``, e.g. ``/invoices/abc`` and ``invoice``."""
@@ -209,7 +221,7 @@ class BillyClient:
         the link does not work (any more): read the document again for a new one.
         """
         host = self._download_host(url)
-        answer = self._connection.get(url, {}, {}, LARGEST_PDF, f"PDF from {host}")
+        answer = self._downloads.get(url, {}, {}, LARGEST_PDF, f"PDF from {host}")
         if answer.status >= 400:
             raise SourceUnavailable(_NO_DOWNLOAD, f"PDF from {host}: HTTP {answer.status}")
         if answer.status != 200 or not answer.body.startswith(b"%PDF"):

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import random
-import re
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-
-import requests
-import urllib3
+from urllib.parse import urlencode
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.sources.base import SourceChanged, SourceUnavailable
+from invoiceapp.outbound.deadline import Deadline
+from invoiceapp.outbound.errors import OutboundError, Reason
+from invoiceapp.outbound.guard import Guard
+from invoiceapp.outbound.http import Answer, HttpClient
+from invoiceapp.sources.base import CredentialsRefused, SourceChanged, SourceUnavailable
 
-_CHUNK = 65_536
 _FIRST_PAUSE = 0.5
+#: Without compression, because a compressed trickle would be read past the deadline.
+_HEADERS = {"User-Agent": "invoiceapp", "Accept-Encoding": "identity"}
 
 CHANGED = Text(
     "Billy svarede på en måde, som programmet ikke kender, så læsningen er stoppet, og intet er gættet. "
@@ -35,109 +32,67 @@ _BUSY = Text(
     "Billy asks us to wait because of many requests. You need not do anything; we will try again later.",
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back, whatever its status."""
-
-    status: int
-    retry_after: float | None
-    body: bytes
-
-
-class _NoAnswer(Exception):
-    """No complete answer came; the message may go to the log."""
-
-
-class _TooLarge(Exception):
-    """The answer is larger than anything we asked for."""
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Seconds to wait by a ``Retry-After`` header, number or date (RFC 9110 10.2.3)."""
-    if not retry_after:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", retry_after.strip()):
-        return float(retry_after)
-    with suppress(ValueError):
-        moment = parsedate_to_datetime(retry_after)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-    return None
-
-
-def _read_body(response: requests.Response, limit: int, deadline: float) -> bytes:
-    """The body, or ``_TooLarge`` above ``limit`` bytes, or ``_NoAnswer`` after ``deadline``."""
-    body = bytearray()
-    # read1 returns what has arrived, so that a trickle of single bytes cannot outlive the deadline.
-    while chunk := response.raw.read1(_CHUNK, decode_content=True):
-        body += chunk
-        if len(body) > limit:
-            raise _TooLarge(f"more than {limit} bytes")
-        if time.monotonic() > deadline:
-            raise _NoAnswer("too slow")
-    return bytes(body)
+_BLOCKED = Text(
+    "Adressen på Billy ligger i et lukket netværk, så vi spørger den ikke. Ret adressen under Kilde. Er det meningen, skal den, "
+    "der driver serveren, tillade den med OUTBOUND_NETWORKS eller OUTBOUND_PORTS.",
+    "The address of Billy lies in a closed network, so we do not ask it. Correct the address under Source. If that is intended, "
+    "whoever runs the server must allow it by OUTBOUND_NETWORKS or OUTBOUND_PORTS.",
+)
+_OUR_GUARD = frozenset({Reason.BLOCKED_ADDRESS, Reason.BLOCKED_PORT})
 
 
 class Connection:
     """To one server; use it in one thread.
 
-    ``timeout`` is (seconds to connect, seconds for a whole answer); one answer
-    can take at most twice the second, where it stalls just before the end.
-    A GET is tried ``tries`` times on 408, 429, 5xx and lost connections, with
-    pauses of at most ``longest_wait`` seconds; a longer ``Retry-After`` is left
-    to the caller in ``SourceUnavailable.retry_after``.
+    ``timeout`` is seconds for a whole answer. A GET is tried ``tries`` times on 408, 429, 5xx and lost connections, with
+    pauses of at most ``longest_wait`` seconds; a longer ``Retry-After`` is left to the caller in
+    ``SourceUnavailable.retry_after``.
     """
 
     def __init__(
-        self, timeout: tuple[float, float], sleep: Callable[[float], None], tries: int, longest_wait: float
+        self, guard: Guard, timeout: float, sleep: Callable[[float], None], tries: int, longest_wait: float
     ) -> None:
+        self._guard = guard
         self._timeout = timeout
         self._sleep = sleep
         self._tries = tries
         self._longest_wait = longest_wait
-        self._session = requests.Session()
-        self._session.trust_env = False
-        # Uncompressed, because a compressed trickle would be read past the deadline.
-        self._session.headers.update({"User-Agent": "invoiceapp", "Accept-Encoding": "identity"})
+        self._client: HttpClient | None = None
 
     def close(self) -> None:
         """Give connections back."""
-        self._session.close()
+        if self._client:
+            self._client.close()
 
     def get(self, url: str, params: Mapping[str, str], headers: Mapping[str, str], limit: int, name: str) -> Answer:
         """The answer to a GET of at most ``limit`` bytes, after as many tries as it takes.
 
-        ``name`` stands for it in errors. Raises ``SourceUnavailable``, and ``SourceChanged`` for more bytes.
+        ``name`` stands for it in errors. Raises ``SourceUnavailable``, ``SourceChanged`` for more bytes, and
+        ``CredentialsRefused`` for an address that our guard does not let through.
         """
+        address = f"{url}?{urlencode(params)}" if params else url
         for attempt in range(1, self._tries + 1):
-            text, retry_after = _UNAVAILABLE, None
-            try:
-                answer = self._fetch(url, params, headers, limit)
-            except _NoAnswer as error:
-                reason = str(error)
-            except _TooLarge as error:
-                raise SourceChanged(CHANGED, f"{name}: {error}") from None
-            else:
-                if answer.status not in (408, 429) and answer.status < 500:
-                    return answer
-                reason, retry_after = f"HTTP {answer.status}", answer.retry_after
-                text = _BUSY if answer.status == 429 else _UNAVAILABLE
+            answer, failed = self._fetch(address, headers, limit)
+            if answer and answer.status not in (408, 429) and answer.status < 500:
+                return answer
+            # Not in a handler, because errors below hold the request and so the token.
+            if failed in _OUR_GUARD:
+                raise CredentialsRefused(_BLOCKED, f"{name}: {failed}")
+            if failed is Reason.TOO_LARGE:
+                raise SourceChanged(CHANGED, f"{name}: more than {limit} bytes")
+            retry_after = answer.retry_after if answer else None
             pause = max(retry_after or 0, _FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
             if attempt == self._tries or pause > self._longest_wait:
                 break
             self._sleep(pause)
-        # Outside the handlers, because the errors of requests hold the request and so the token.
-        raise SourceUnavailable(text, f"{name}: {reason}", retry_after)
+        text = _BUSY if answer and answer.status == 429 else _UNAVAILABLE
+        raise SourceUnavailable(text, f"{name}: {f'HTTP {answer.status}' if answer else failed}", retry_after)
 
-    def _fetch(self, url: str, params: Mapping[str, str], headers: Mapping[str, str], limit: int) -> Answer:
-        """One try of one GET."""
-        deadline = time.monotonic() + self._timeout[1]
+    def _fetch(self, url: str, headers: Mapping[str, str], limit: int) -> tuple[Answer | None, Reason | None]:
+        """One try: an answer, or why there is none."""
+        self._client = self._client or HttpClient(self._guard, keeps=True)
+        deadline = Deadline(self._timeout, self._timeout)
         try:
-            with self._session.get(
-                url, params=params, headers=headers, stream=True, allow_redirects=False, timeout=self._timeout
-            ) as response:
-                body = _read_body(response, limit, deadline)
-                return Answer(response.status_code, _seconds(response.headers.get("Retry-After")), body)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _NoAnswer(type(error).__name__) from None
+            return self._client.request("GET", url, deadline, headers={**_HEADERS, **headers}, most=limit), None
+        except OutboundError as error:
+            return None, error.reason

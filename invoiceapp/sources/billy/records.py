@@ -11,7 +11,7 @@ from typing import Any
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.domain.money import LARGEST_AMOUNT, to_decimal
-from invoiceapp.sources.base import Organization, SourceChanged, SourceCustomer, SourceDocument
+from invoiceapp.sources.base import BookState, Organization, SourceChanged, SourceCustomer, SourceDocument, Standing
 
 from .texts import clean
 
@@ -80,6 +80,7 @@ def organization(record: Record) -> Organization:
         country=text(record, "countryId"),
         currency=text(record, "baseCurrencyId"),
         raw=record,
+        last_month=month if (month := record.get("fiscalYearEndMonth")) in range(1, 13) else None,
     )
 
 
@@ -104,7 +105,26 @@ def source_customer(contact: Record, persons: Iterable[Record]) -> SourceCustome
 
 def is_approved(invoice: Record) -> bool:
     """Whether it is booked. Raises ``SourceChanged`` for a state that Billy did not have."""
-    return _matching(invoice, "state", "draft|approved|voided") == "approved"
+    return _state(invoice) is BookState.APPROVED
+
+
+def _state(invoice: Record) -> BookState:
+    return BookState(_matching(invoice, "state", "draft|approved|voided"))
+
+
+def book_standing(invoice: Record) -> Standing:
+    """How it stands in the books. Raises ``SourceChanged`` for a state that Billy did not have."""
+    is_paid = invoice.get("isPaid")
+    return Standing(_state(invoice), is_paid if isinstance(is_paid, bool) else None)
+
+
+def paper(invoice: Record) -> Record:
+    """What decides how Billy draws the PDF, and what is attached. Its bytes and its address are others at every read."""
+    attached = invoice.get("attachmentIds")
+    return {
+        "attachments": sorted(one for one in attached if isinstance(one, str)) if isinstance(attached, list) else [],
+        "template": text(invoice, "templateId"),
+    }
 
 
 def source_document(invoice: Record, bundle: Record) -> SourceDocument:
@@ -127,7 +147,14 @@ def source_document(invoice: Record, bundle: Record) -> SourceDocument:
         vat=_amount(invoice, "tax"),
         order_number=text(invoice, "orderNo"),
         bundle=bundle,
+        credits_id=_credits(invoice),
     )
+
+
+def _credits(invoice: Record) -> str | None:
+    """Of a credit note, the id of its invoice; a free one, or an id that no record can have, names none."""
+    named = text(invoice, "creditedInvoiceId") if _type(invoice) is DocumentType.CREDIT_NOTE else None
+    return named if named and re.fullmatch(_ID, named) else None
 
 
 def _required(record: Record, name: str) -> str:

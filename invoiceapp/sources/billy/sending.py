@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from invoiceapp.domain.findings import Text
 from invoiceapp.sources.base import Channel, SentItself
 
 from .records import Record, text
@@ -15,6 +16,20 @@ from .records import Record, text
 _NOT_MAILED = frozenset({"unsent", "printed"})
 _ARRIVED = frozenset({"received", "signedoff"})
 _FAILED = "failed"
+_SEEN = Text("kunden har åbnet det", "the customer has opened it")
+_MEANINGS = {
+    "sent": None,
+    "resent": Text("det er sendt flere gange", "it was sent more than once"),
+    "opened": _SEEN,
+    "viewed": _SEEN,
+    "received": Text("det er modtaget", "it was received"),
+    "signedoff": Text("modtageren har godkendt det", "the receiver has accepted it"),
+}
+#: Of a state or an entry that Billy did not have.
+_UNCERTAIN = Text(
+    "Billy bruger et ord, som vi ikke kender, så det er ikke sikkert",
+    "Billy uses a word that we do not know, so it is not certain",
+)
 
 
 def emailed(invoice: Record) -> SentItself | None:
@@ -22,7 +37,7 @@ def emailed(invoice: Record) -> SentItself | None:
     state = text(invoice, "sentState")
     if state is None or state in _NOT_MAILED:
         return None
-    return SentItself(Channel.EMAIL, None, f"sentState: {state[:100]}")
+    return SentItself(Channel.EMAIL, None, f"sentState: {state[:100]}", _MEANINGS.get(state, _UNCERTAIN))
 
 
 def _time(log: Record) -> datetime | None:
@@ -55,4 +70,4 @@ def einvoiced(logs: Iterable[Record]) -> SentItself | None:
 def _sent(log: Record) -> SentItself:
     said = text(log, "message")
     detail = f"{_kind(log)}: {said[:300]}" if said else _kind(log)
-    return SentItself(Channel.EINVOICE, _time(log), detail)
+    return SentItself(Channel.EINVOICE, _time(log), detail, _MEANINGS.get(_kind(log), _UNCERTAIN))

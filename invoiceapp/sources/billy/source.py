@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -12,7 +12,9 @@ from invoiceapp.domain.fields import Field
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import Attachment
 from invoiceapp.domain.settings import Settings
+from invoiceapp.outbound.guard import Guard
 from invoiceapp.sources.base import (
+    STRICT,
     Channel,
     Conversion,
     DocumentQuery,
@@ -24,12 +26,26 @@ from invoiceapp.sources.base import (
     SourceCustomer,
     SourceDocument,
     SourceError,
+    Standing,
+    TakenNumber,
     VatUse,
 )
 
 from .client import BASE_URL, BillyClient, Forbidden, Page, Record, RequestUnknown
 from .mapping import convert as convert_bundle
-from .records import VOLATILE, broken, identity, is_approved, organization, source_customer, source_document, text
+from .numbering import taken_numbers, voided
+from .records import (
+    VOLATILE,
+    book_standing,
+    broken,
+    identity,
+    is_approved,
+    organization,
+    paper,
+    source_customer,
+    source_document,
+    text,
+)
 from .sending import einvoiced, emailed
 from .vat import vat_use
 
@@ -114,13 +130,17 @@ class BillySource(Source):
     #: Above this number of unknown products on a page, one list is cheaper than single look-ups.
     SINGLE_PRODUCTS: ClassVar[int] = 20
 
-    def __init__(self, credentials: Mapping[str, Any], client: BillyClient | None = None) -> None:
+    def __init__(
+        self, credentials: Mapping[str, Any], client: BillyClient | None = None, *, guard: Guard = STRICT
+    ) -> None:
         """Open no connection yet. ``client`` replaces the one made from ``credentials``.
 
         Raises ``CredentialsRefused`` for a token or address that cannot be right.
         """
-        super().__init__(credentials)
-        self._client = client or BillyClient(credentials.get("token") or "", credentials.get("base_url") or BASE_URL)
+        super().__init__(credentials, guard=guard)
+        self._client = client or BillyClient(
+            credentials.get("token") or "", credentials.get("base_url") or BASE_URL, guard=guard
+        )
         self._cache = _Cache(self._client)
         self._products_listed = False
         self._fresh: tuple[str, Record] | None = None
@@ -187,12 +207,33 @@ class BillySource(Source):
             found.append(einvoiced(self._logs(document_id)))
         return [one for one in found if one is not None]
 
+    def standing(self, document_id: str) -> Standing | None:
+        """By the invoice's own record, whatever its state."""
+        try:
+            record = self._client.get_one(_path("invoices", document_id), "invoice")
+        except NotFound:
+            return None
+        return book_standing(record)
+
+    def taken_numbers(self, first: date, last: date) -> Iterator[TakenNumber]:
+        """From Billy's list without a state; drafts that have no number yet are left out."""
+        return taken_numbers(self._client, first, last)
+
+    def voided(self) -> Iterator[str]:
+        """From Billy's list of voided documents."""
+        return voided(self._client)
+
     @classmethod
     def convert(
         cls, bundle: Mapping[str, Any], settings: Settings, attachments: tuple[Attachment, ...] = ()
     ) -> Conversion:
         """See ``mapping.convert``."""
         return convert_bundle(bundle, settings, attachments)
+
+    @classmethod
+    def paper(cls, bundle: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See ``records.paper``."""
+        return paper(bundle.get("invoice") or {})
 
     @classmethod
     def vat_use(cls, bundle: Mapping[str, Any]) -> VatUse:

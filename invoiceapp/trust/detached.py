@@ -1,7 +1,7 @@
-"""Is it signed by the partner? A detached SignedData (RFC 5652) checked against pinned certificates.
+"""Is it signed by whom we know? A detached SignedData (RFC 5652) checked against pinned certificates.
 
-No chain is built: who the partner is was agreed when certificates were
-exchanged, and nobody else's signature counts, whoever vouches for it.
+No chain is built: who the signer is was agreed before, as when partners exchange certificates, and nobody else's
+signature counts, whoever vouches for it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .smime import DIGESTS
+DIGESTS: dict[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
+    "sha256": hashes.SHA256,
+    "sha384": hashes.SHA384,
+    "sha512": hashes.SHA512,
+}
 
 
 class NotSigned(ValueError):
-    """No valid signature of the partner's; the message is for the log."""
+    """No valid signature of any of these; the message is for the log."""
 
 
 def verify(content: bytes, signature: bytes, certificates: Iterable[x509.Certificate]) -> x509.Certificate:
@@ -67,7 +71,7 @@ def _signer_certificate(sid: cms.SignerIdentifier, certificates: list[x509.Certi
                 return certificate
         elif sid.chosen.native == loaded.key_identifier:
             return certificate
-    raise NotSigned("signed by a certificate that is not the partner's")
+    raise NotSigned("signed by a certificate that is none of these")
 
 
 def _only(attributes: cms.CMSAttributes, kind: str) -> core.Asn1Value:

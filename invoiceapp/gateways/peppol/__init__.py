@@ -1,0 +1,7 @@
+"""Peppol through an access point of our own, by AS4."""
+
+from .transport import PeppolTransport
+
+TRANSPORT = PeppolTransport
+
+__all__ = ["TRANSPORT", "PeppolTransport"]
