@@ -11,6 +11,8 @@ from markupsafe import Markup
 from invoiceapp.languages import say
 from invoiceapp.models import Attempt, Receipt, dump_json
 
+from .voices import speaker
+
 #: Of the facts and ids that the transports keep, by their names there.
 _LABELS = {
     "already_there": lazy_gettext("Was there already"),
@@ -57,11 +59,27 @@ _LABELS = {
     "size": lazy_gettext("Size in bytes"),
     "status": lazy_gettext("HTTP status"),
     "verdict": lazy_gettext("Outcome"),
+    "code": lazy_gettext("Code of the answer"),
+    "issued": lazy_gettext("Written on"),
+    "lines": lazy_gettext("Said of single places"),
+    "reasons": lazy_gettext("Reasons"),
+    "response": lazy_gettext("Kind of answer"),
+    "said_by": lazy_gettext("Who answered"),
+    "sender_name": lazy_gettext("Name of who answered"),
+    "sbdh_instance": lazy_gettext("Id of the message (SBDH)"),
 }
 _VERDICTS = {
     "arrived": lazy_gettext("Received"),
     "acknowledged": lazy_gettext("Acknowledged"),
     "rejected": lazy_gettext("Rejected"),
+    "on its way": lazy_gettext("No final answer yet"),
+}
+#: Proper names, the same in every language.
+_RESPONSES = {
+    "application_response": "OIOUBL ApplicationResponse",
+    "invoice_response": "Peppol Invoice Response",
+    "mlr": "Peppol Message Level Response",
+    "mls": "Peppol Message Level Status",
 }
 
 
@@ -94,4 +112,15 @@ def _shown(name: str, value: Any) -> str | None:
         return str(_("Yes") if value else _("No"))
     if name == "verdict" and value in _VERDICTS:
         return str(_VERDICTS[value])
+    if name == "response":
+        return _RESPONSES.get(str(value), str(value))
+    if name == "said_by":
+        return speaker(str(value))
+    if name in ("reasons", "lines"):
+        return "; ".join(_told(one) for one in value)
     return value if value is None or isinstance(value, str) else dump_json(value)
+
+
+def _told(one: dict[str, str]) -> str:
+    """A reason, or what is said of one place, in words."""
+    return ": ".join(part for part in (one.get("place"), say({"da": one["da"], "en": one["en"]})) if part)

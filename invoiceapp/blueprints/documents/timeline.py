@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from invoiceapp.domain.delivery import IN_PROGRESS, DeliveryState
 from invoiceapp.formatting import local_time
@@ -14,13 +15,27 @@ from invoiceapp.languages import say
 from invoiceapp.models import Delivery, Event, Stage, utcnow
 from invoiceapp.services.export.queries import Story, format_label
 
+from .voices import by_network, said_title
+
 S = DeliveryState
 Entry = dict[str, Any]
 _EVIDENCE = "#evidence"
 #: Events with a receipt, or with the ids by which the receiver can be asked.
 _HAS_EVIDENCE = frozenset(
-    {"accepted", "delivered", "acknowledged", "late_receipt", "marked_received", "try_unknown", "receipt_missing"}
+    {
+        "accepted",
+        "delivered",
+        "acknowledged",
+        "rejected",
+        "said",
+        "late_receipt",
+        "marked_received",
+        "try_unknown",
+        "receipt_missing",
+    }
 )
+#: Questions that come sooner are worth waiting for.
+_SOON = timedelta(minutes=2)
 #: After these, provably nothing left.
 _NOTHING_LEFT = frozenset({"try_refused", "try_unavailable"})
 
@@ -32,9 +47,13 @@ def _title(event: Event) -> tuple[str, str, str]:
         "fetched_again": (_("Fetched again, changed in Billy"), "azure", "inbox"),
         "rebuilt": (_("Fetched again and converted anew"), "azure", "refresh"),
         "changed_in_source": (_("Changed in Billy after it was exported"), "orange", "alert-triangle"),
+        "source_changed": (_("Changed in Billy after it was sent"), "orange", "alert-triangle"),
+        "source_as_before": (_("As before in Billy"), "green", "check"),
+        "source_change_known": (_("The change in Billy was seen to"), "azure", "check"),
         "unusable": (_("Cannot be exported"), "orange", "ban"),
         "excluded": (_("Left out by the settings"), "secondary", "ban"),
         "skipped": (_("Left out: sent by the accounting system"), "secondary", "mail-opened"),
+        "skipped_elsewhere": (_("Left out: sent through another adaptor"), "secondary", "copy"),
         "send_anyway": (_("To be sent anyway"), "azure", "send"),
         "sent_for_real": (_("To be sent for real"), "azure", "send"),
         "stopped": (_("Stopped before it was sent"), "secondary", "ban"),
@@ -52,6 +71,7 @@ def _title(event: Event) -> tuple[str, str, str]:
         "acknowledged": (_("Acknowledged"), "green", "checks"),
         "rejected": (_("Rejected by the receiver"), "red", "circle-x"),
         "late_receipt": (_("The receiver's answer came late"), "teal", "receipt"),
+        "said": (_("News about the sending"), "azure", "receipt"),
         "try_refused": (_("The gateway refused us"), "red", "lock"),
         "try_rejected": (_("Rejected by the receiver"), "red", "circle-x"),
         "try_unavailable": (_("The receiver could not be reached"), "orange", "wifi-off"),
@@ -66,11 +86,34 @@ def _title(event: Event) -> tuple[str, str, str]:
         "cancelled": (_("Cancelled"), "secondary", "ban"),
         "marked_received": (_("Marked as received"), "teal", "check"),
         "sent_again": (_("Sent again on purpose"), "azure", "send"),
+        "handled_outside": (_("Handled outside"), "secondary", "user"),
+        "taken_up": (_("Taken up again"), "azure", "refresh"),
+        "asked_by_hand": (_("To be asked again"), "azure", "help-circle"),
+        "restored": (_("Brought back from a backup"), "orange", "history"),
     }
-    return titles.get(event.kind, (event.kind, "secondary", "clock"))
+    return said_title(event.kind, event.data) or titles.get(event.kind, (event.kind, "secondary", "clock"))
 
 
-def _text(event: Event) -> str:
+#: Rules that an event tells in words.
+_MOST_RULES = 3
+
+
+def _rules_in_words(event: Event, words: Mapping[str, dict[str, str]]) -> str:
+    """``BR-25: …`` for each of the first rules; the code alone where nobody knows any more what it said."""
+    rules = [str(rule) for rule in event.data.get("rules", ())]
+    told = [f"{rule}: {say(words[rule])}" if rule in words else rule for rule in rules[:_MOST_RULES]]
+    more = len(rules) - len(told)
+    return " · ".join([*told, ngettext("%(num)s more", "%(num)s more", more)] if more else told)
+
+
+def _words(story: Story) -> dict[str, dict[str, str]]:
+    """What each rule said of this document, last."""
+    findings = [*(found for one in story.renditions.values() for found in one.findings)]
+    findings += [found for one in reversed(story.deliveries) for found in one.findings]
+    return {found["rule"]: found["text"] for found in findings}
+
+
+def _text(event: Event, words: Mapping[str, dict[str, str]]) -> str:
     """What the event says besides its title."""
     data = event.data
     if "da" in data:
@@ -85,7 +128,7 @@ def _text(event: Event) -> str:
         return str(_("The receiver does not have it.") if data.get("answer") == "no" else _("No clear answer."))
     if event.kind == "sending" and data.get("attempt", 1) > 1:
         return str(_("Attempt %(number)s", number=data["attempt"]))
-    return ", ".join(str(rule) for rule in data.get("rules", ()))
+    return _rules_in_words(event, words)
 
 
 def _in_vain(story_events: Sequence[Event]) -> set[str]:
@@ -98,15 +141,15 @@ def _in_vain(story_events: Sequence[Event]) -> set[str]:
     return found
 
 
-def _entry(event: Event, *, is_in_vain: bool) -> Entry:
+def _entry(event: Event, words: Mapping[str, dict[str, str]], *, is_in_vain: bool) -> Entry:
     title, colour, icon = _title(event)
     return {
         "title": _("Sending tried") if is_in_vain else title,
         "colour": colour,
         "icon": icon,
         "time": event.created_at,
-        "actor": None if event.actor == "system" else event.actor,
-        "text": _text(event),
+        "actor": event.data.get("who") if event.actor == "system" else event.actor,
+        "text": _text(event, words),
         "url": _EVIDENCE if event.kind in _HAS_EVIDENCE else None,
         "detail": event.data.get("detail") or event.data.get("reference"),
     }
@@ -137,15 +180,21 @@ def _received(story: Story) -> Entry:
     return _upcoming(_("Received"), "check")
 
 
+def _answered(story: Story) -> Entry:
+    if by_network(story):
+        return _upcoming(_("Acknowledged"), "checks", _("Only where the buyer sends an answer."))
+    return _upcoming(_("Acknowledged"), "checks", _("Only where the receiver answers with a receipt."))
+
+
 def _to_come(story: Story) -> list[Entry]:
     converted = _upcoming(_("Converted"), "file-code")
     validated = _upcoming(_("Validated"), "list-check")
     sent = _upcoming(_("Sent"), "send")
     received = _received(story)
-    acknowledged = _upcoming(_("Acknowledged"), "checks", _("Only where the receiver answers with a receipt."))
+    acknowledged = _answered(story)
     if story.document.stage is Stage.QUEUED:
         return [converted, validated, sent, received, acknowledged]
-    if story.delivery is None or story.document.stage is Stage.SKIPPED:
+    if story.delivery is None or story.document.stage in (Stage.SKIPPED, Stage.HANDLED):
         return []
     steps = {
         S.BLOCKED: [validated, sent, received, acknowledged],
@@ -160,12 +209,21 @@ def _to_come(story: Story) -> list[Entry]:
 
 def timeline(story: Story) -> list[Entry]:
     """Entries for ``ui.timeline``, oldest first, then the steps that are still to come."""
-    in_vain = _in_vain(story.events)
-    return [_entry(event, is_in_vain=event.id in in_vain) for event in story.events] + _to_come(story)
+    in_vain, words = _in_vain(story.events), _words(story)
+    return [_entry(event, words, is_in_vain=event.id in in_vain) for event in story.events] + _to_come(story)
 
 
 def is_moving(story: Story) -> bool:
     """Whether the machine still works on it, so that looking again is worth while."""
     if story.document.stage is Stage.QUEUED:
         return True
-    return story.delivery is not None and story.delivery.state in IN_PROGRESS
+    delivery = story.delivery
+    return delivery is not None and (delivery.state in IN_PROGRESS or _is_asked_soon(delivery))
+
+
+def _is_asked_soon(delivery: Delivery) -> bool:
+    """Whether its partner is asked in a moment, so that an answer may come while somebody looks."""
+    asked = (delivery.next_at, delivery.poll_at) if delivery.state is S.OUTCOME_UNKNOWN else (delivery.poll_at,)
+    if delivery.state not in (S.OUTCOME_UNKNOWN, S.ACCEPTED):
+        return False
+    return any(time is not None and time - utcnow() < _SOON for time in asked)

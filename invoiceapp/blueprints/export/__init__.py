@@ -1,5 +1,6 @@
-"""Manual export: by date, by customer, by number."""
+"""Manual export: find documents by number, customer or date, then choose what becomes of them."""
 
-from .views import blueprint
+from . import choosing, views  # noqa: F401 - importing binds their routes
+from .blueprint import blueprint
 
 __all__ = ["blueprint"]

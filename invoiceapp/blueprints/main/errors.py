@@ -7,6 +7,7 @@ import logging
 from flask import Response, current_app, g, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
@@ -21,15 +22,19 @@ from invoiceapp.languages import say
 from invoiceapp.models import new_id
 from invoiceapp.services.errors import Conflict, ServiceError
 from invoiceapp.services.export.archive import ArchiveCorrupt
-from invoiceapp.services.people.access import NotAllowed, NotYours
+from invoiceapp.services.people.access import NoMembership, NotAllowed, NotYours
+from invoiceapp.services.sign_in.throttling import Throttled
 
+from . import left_forms
 from .blueprint import blueprint
 
 log = logging.getLogger(__name__)
 
 Answer = tuple[str, int]
 _UNREADABLE = Text("Forespørgslen kan ikke besvares her.", "This request cannot be answered here.")
-_STATUS: dict[type[ServiceError], int] = {NotYours: 404, NotAllowed: 403, ArchiveCorrupt: 404, Conflict: 409}
+_STATUS: dict[type[ServiceError], int] = {
+    NotYours: 404, NotAllowed: 403, NoMembership: 403, ArchiveCorrupt: 404, Conflict: 409, Throttled: 429,
+}  # fmt: skip
 
 
 def _page(status: int, template: str, **context: object) -> Answer:
@@ -67,6 +72,9 @@ def foreign_host(_error: SecurityError) -> Response:
 def refused(error: HTTPException) -> Answer:
     """What Werkzeug, Flask-WTF (CSRF: 400) and ``abort`` refuse."""
     status = error.code or 400
+    company = left_forms.switched_to() if isinstance(error, CSRFError) else None
+    if company is not None:
+        return _page(status, "switched", switched_to=company, way_back=left_forms.way_back())
     return _page(status, str(status))
 
 
@@ -77,12 +85,14 @@ def wrong_method(error: MethodNotAllowed) -> ResponseReturnValue:
 
 
 @blueprint.app_errorhandler(ServiceError)
-def refused_by_service(error: ServiceError) -> Answer:
+def refused_by_service(error: ServiceError) -> tuple[str, int, dict[str, str]]:
     """A refusal that no view turned into a message of its own."""
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
     if isinstance(error, NotYours | NotAllowed):
-        return _page(status, str(status))
-    return _page(status, "refused", message=say(error.text), what=_("That is not possible now"))
+        return *_page(status, str(status)), {}
+    template = "no_membership" if isinstance(error, NoMembership) else "refused"
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, Throttled) else {}
+    return *_page(status, template, message=say(error.text), what=_("That is not possible now")), headers
 
 
 @blueprint.app_errorhandler(500)

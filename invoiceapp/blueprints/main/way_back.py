@@ -13,6 +13,7 @@ from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
 from invoiceapp.extensions import security
+from invoiceapp.htmx import hx_redirect, is_htmx
 
 #: No page of ours has a longer address, and looking for the page above takes time with the square of the length.
 LONGEST_ADDRESS = 2000
@@ -47,6 +48,14 @@ def page_at_or_above(address: str) -> str:
     return url_for("main.dashboard", **chosen)
 
 
+def page_looked_at() -> str:
+    """The page that the person looks at: of a fragment, the one around it."""
+    if is_htmx():
+        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+        return page_at_or_above(f"{shown.path}?{shown.query}" if shown.query else shown.path)
+    return page_at_or_above(request.full_path if request.query_string else request.path)
+
+
 def _shows_page(path: str) -> bool:
     try:
         current_app.url_map.bind("localhost").match(path, method="GET")
@@ -64,7 +73,9 @@ def ask_to_sign_in(mechanisms: list[str], headers: dict[str, str] | None = None)
     What a form posted while nobody was signed in is not carried out afterwards.
     """
     answer: ResponseValue = default_unauthn_handler(mechanisms, headers)  # type: ignore[no-untyped-call]
+    if is_htmx():
+        # The sign-in page does not fit into a fragment.
+        return hx_redirect(url_for("security.login", next=page_looked_at()))
     if request.method not in ("GET", "HEAD") and isinstance(answer, Response) and answer.location:
-        asked_for = request.full_path if request.query_string else request.path
-        answer.location = url_for("security.login", next=page_at_or_above(asked_for))
+        answer.location = url_for("security.login", next=page_looked_at())
     return answer

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
-from flask_security import auth_required
 from werkzeug.wrappers import Response as BaseResponse
 
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.blueprints.tenancy import chosen_adaptor
 from invoiceapp.domain.delivery import ARRIVED, IN_PROGRESS
 from invoiceapp.formatting import day
 from invoiceapp.htmx import STOP_POLLING, hx_response
 from invoiceapp.languages import say
 from invoiceapp.models import ACTIVE_RUNS, Run
+from invoiceapp.services.daily import listing
 from invoiceapp.services.errors import Conflict
-from invoiceapp.services.export import queries, run_queries, runs
+from invoiceapp.services.export import found, queries, run_queries, run_queue, runs
 from invoiceapp.services.people import access
+
+from . import manual, overview
 
 blueprint = Blueprint("runs", __name__, url_prefix="/runs")
 LONGEST_LIST = 50
@@ -32,6 +35,7 @@ def trigger(run: Run) -> str:
         "schedule": _("By schedule"),
         "command": _("By command"),
         "reading": _("Reading: nothing is sent"),
+        "reconciliation": _("By the reconciliation: it was missing"),
     }
     return str(words.get(run.trigger, run.trigger))
 
@@ -43,6 +47,8 @@ def scope(run: Run) -> str:
     if query.numbers:
         shown = ", ".join(query.numbers[:5]) + (" …" if len(query.numbers) > 5 else "")
         parts.append(_("Numbers %(numbers)s", numbers=shown))
+    if query.ids:
+        parts.append(ngettext("%(num)s document", "%(num)s documents", len(query.ids)))
     if query.customer_ids:
         parts.append(ngettext("%(num)s customer", "%(num)s customers", len(query.customer_ids)))
     if query.first_date and not query.last_date:
@@ -69,7 +75,7 @@ def _context(run: Run) -> dict[str, Any]:
         "done": max(run.queued - progress["converting"] - on_the_way, 0),
         "is_active": run.state in ACTIVE_RUNS,
         "is_moving": _is_moving(run, progress),
-        "found": queries.documents_page(run.adaptor_id, queries.Filter(run_id=run.id)),
+        "found": listing.page([run.adaptor_id], listing.View(listing.Filter(run_id=run.id))),
         "format_label": queries.format_label,
         "trigger": trigger,
         "scope": scope,
@@ -77,16 +83,16 @@ def _context(run: Run) -> dict[str, Any]:
 
 
 @blueprint.get("")
-@auth_required("session")
+@policy("adaptor:view")
 def index() -> str:
     """The newest runs of the adaptor."""
     adaptor = chosen_adaptor()
     rows = queries.latest_runs(adaptor.id, LONGEST_LIST) if adaptor else []
-    return render_template("runs/page.html", adaptor=adaptor, runs=rows, trigger=trigger, scope=scope)
+    return render_template("runs/page.html", adaptor=adaptor, lines=overview.lines(rows), trigger=trigger, scope=scope)
 
 
 @blueprint.post("")
-@auth_required("session")
+@policy("adaptor:operate")
 def start() -> BaseResponse:
     """Fetch what is new, now."""
     adaptor = chosen_adaptor()
@@ -95,23 +101,34 @@ def start() -> BaseResponse:
     try:
         run = runs.start(adaptor.id, trigger="manual", actor=current_user.email)
     except Conflict as error:
-        flash(say(error.text), "warning")
-        active = runs.active(adaptor.id)
+        # What was approved after the active run has read past it would wait for the next one.
+        again = run_queue.ask_again(adaptor.id, current_user.email)
+        flash(
+            _("A run is under way. Everything new is fetched again as soon as it ends.") if again else say(error.text),
+            "info",
+        )
+        active = run_queue.active(adaptor.id)
         return redirect(url_for(".show", run_id=active.id) if active else url_for(".index"), 303)
     return redirect(url_for(".show", run_id=run.id), 303)
 
 
 @blueprint.get("/<run_id>")
-@auth_required("session")
+@policy("adaptor:view")
 def show(run_id: str) -> str:
     """One run: what it found, and where its documents are now."""
-    return render_template("runs/run.html", **_context(access.scoped(Run, run_id)))
+    run = access.scoped(Run, run_id)
+    if found.is_finding(run):
+        return render_template("runs/finding.html", trigger=trigger, scope=scope, **manual.page(run))
+    return render_template("runs/run.html", **_context(run))
 
 
 @blueprint.get("/<run_id>/live")
-@auth_required("session")
-def live(run_id: str) -> Response:
+@policy("adaptor:view")
+def live(run_id: str) -> BaseResponse:
     """The same figures, for the poll."""
-    context = _context(access.scoped(Run, run_id))
+    run = access.scoped(Run, run_id)
+    if found.is_finding(run):
+        return manual.live(run)
+    context = _context(run)
     content = render_template("runs/_live.html", **context)
     return hx_response(content, 200 if context["is_moving"] else STOP_POLLING)

@@ -3,108 +3,123 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import exists, or_, select
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Run, RunState, Stage, db, utcnow
 from invoiceapp.services import background, bell
+from invoiceapp.services.audit import verify as audit_verify
 from invoiceapp.services.configuration import expiries
-from invoiceapp.services.database import changed, transaction
-from invoiceapp.services.errors import Conflict
-from invoiceapp.services.export import breaker, probing, reach, recovery, runs, standing
-from invoiceapp.services.receipts import collecting, matching
+from invoiceapp.services.database import transaction
+from invoiceapp.services.delivery import order
+from invoiceapp.services.export import breaker, probing, reach, recovery, standing
+from invoiceapp.services.four_eyes import letting_go
+from invoiceapp.services.keeping import retention, verifying
+from invoiceapp.services.notifications import calling, composing, mailing, noticing
+from invoiceapp.services.proof import reconciling
+from invoiceapp.services.proof.evidence import packs as evidence_packs
+from invoiceapp.services.reach import recheck
+from invoiceapp.services.receipts import collecting, matching, polling
+
+from . import due_runs, problems
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: Runs that are rung for in one tick. Ten thousand may wait for their turn, and their first ring is mostly not lost.
+_MOST_RINGS = 100
 
 
 def tick() -> None:
-    """Reap expired leases and receipts, stop what may not be sent, start due runs, and wake workers for every kind of due work."""
-    recovery.reap()
-    recovery.expire_receipts()
-    matching.match_waiting()
-    reach.block_out_of_reach()
-    for adaptor_id in _claim_due_adaptors():
-        try:
-            runs.start(adaptor_id, trigger="schedule")
-        except Conflict:
-            log.info(
-                "adaptor %s is still running, or was switched off; the next schedule will find what is new", adaptor_id
-            )
+    """Reap expired leases and receipts, stop what may not be sent, claim due runs, and wake workers for every kind of due work."""
+    steps: tuple[Callable[[], object], ...] = (
+        recovery.reap, recovery.expire_receipts, matching.match_waiting, reach.block_out_of_reach, due_runs.claim,
+        recheck.start_due, audit_verify.log_heads, letting_go.finish, reconciling.start_due, evidence_packs.remove_old,
+    )  # fmt: skip
+    for step in steps:
+        _guarded(step)
     _ring_for_due_work()
 
 
-def _claim_due_adaptors() -> list[str]:
-    """Adaptors whose time has come; each claimed by moving its next time, so that two clocks start one run."""
-    now = utcnow()
-    claimed = []
-    with transaction() as session:
-        due = session.execute(
-            select(Adaptor.id, Adaptor.next_run_at, Adaptor.interval_minutes).where(
-                standing.working(), Adaptor.next_run_at <= now, Adaptor.interval_minutes.is_not(None)
-            )
-        ).all()
-        for adaptor_id, next_run_at, minutes in due:
-            result = session.execute(
-                update(Adaptor)
-                .where(Adaptor.id == adaptor_id, Adaptor.next_run_at == next_run_at)
-                .values(next_run_at=now + timedelta(minutes=minutes or 0))
-            )
-            if changed(result):
-                claimed.append(adaptor_id)
-    return claimed
+def _guarded(step: Callable[[], T]) -> T | None:
+    """One broken step must not stop the others: then None."""
+    try:
+        return step()
+    except Exception:
+        log.exception("the clock's step %r failed", step)
+        db.session.rollback()
+        return None
 
 
 def _ring_for_due_work() -> None:
-    now = utcnow()
     with transaction():
-        stuck_runs = db.session.scalars(
-            select(Run.id).where(
-                or_(
-                    (Run.state == RunState.QUEUED) & (Run.created_at < now - timedelta(seconds=10)),
-                    (Run.state == RunState.RUNNING) & (Run.lease_until < now),
-                )
-            )
-        ).all()
-        waiting_jobs = background.due()
-        to_convert = db.session.scalar(
-            select(
-                exists().where(
-                    Document.stage == Stage.QUEUED,
-                    or_(Document.lease_until.is_(None), Document.lease_until < now),
-                    Document.adaptor_id == Adaptor.id,
-                    standing.working(),
-                )
-            )
-        )
-        to_deliver = db.session.scalar(
-            select(
-                exists().where(
-                    Delivery.state == DeliveryState.PENDING,
-                    Delivery.next_at <= now,
-                    Delivery.gateway_id == Gateway.id,
-                    Gateway.paused_at.is_(None),
-                    breaker.may_try(),
-                    Delivery.adaptor_id == Adaptor.id,
-                    standing.working(),
-                    standing.within_reach(),
-                )
-            )
-        )
-        to_probe = probing.due(1)
-        to_check = expiries.due()
-    for run_id in stuck_runs:
+        runs, jobs = _guarded(_stuck_runs) or [], _guarded(background.due) or []
+        tasks = [task for task, is_due in _TASKS.items() if _guarded(is_due)]
+    for run_id in runs:
         bell.ring("execute_run", run_id)
-    for job_id in waiting_jobs:
+    for job_id in jobs:
         bell.ring("work", job_id)
-    if to_convert:
-        bell.ring("convert")
-    if to_deliver:
-        bell.ring("deliver")
-    if to_probe:
-        bell.ring("probe")
-    if collecting.due():
+    for task in tasks:
+        bell.ring(task)
+    if _guarded(collecting.due):
         bell.ring("collect")
-    if to_check:
-        bell.ring("check_expiries")
+
+
+def _stuck_runs() -> list[str]:
+    """Runs that nobody works on although they are active, oldest first."""
+    now = utcnow()
+    found = select(Run.id).where(
+        or_(
+            (Run.state == RunState.QUEUED) & (Run.created_at < now - timedelta(seconds=10)),
+            (Run.state == RunState.RUNNING) & (Run.lease_until < now),
+        )
+    )
+    return list(db.session.scalars(found.order_by(Run.id).limit(_MOST_RINGS)))
+
+
+def _has_to_convert() -> bool:
+    found = exists().where(
+        Document.stage == Stage.QUEUED,
+        or_(Document.lease_until.is_(None), Document.lease_until < utcnow()),
+        Document.adaptor_id == Adaptor.id,
+        standing.working(),
+        ~standing.is_held_back(),
+    )
+    return bool(db.session.scalar(select(found)))
+
+
+def _has_to_deliver() -> bool:
+    found = exists().where(
+        Delivery.state == DeliveryState.PENDING,
+        Delivery.next_at <= utcnow(),
+        Delivery.gateway_id == Gateway.id,
+        Gateway.paused_at.is_(None),
+        breaker.may_try(),
+        Delivery.adaptor_id == Adaptor.id,
+        standing.working(),
+        standing.within_reach(),
+        ~order.is_early(),
+    )
+    return bool(db.session.scalar(select(found)))
+
+
+#: What to ring for, and whether to; asked inside one transaction.
+_TASKS: dict[str, Callable[[], bool]] = {
+    "start_runs": due_runs.waiting,
+    "convert": _has_to_convert,
+    "deliver": _has_to_deliver,
+    "probe": lambda: bool(probing.due(1)),
+    "poll": polling.due,
+    "note_problems": lambda: bool(problems.dirty()),
+    "check_expiries": expiries.due,
+    "notice": lambda: bool(noticing.due()),
+    "compose": composing.due,
+    "send_mail": mailing.due,
+    "call_webhooks": calling.due,
+    "delete_due": retention.is_due,
+    "verify_archive": verifying.is_due,
+}

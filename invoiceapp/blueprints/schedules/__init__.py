@@ -1,0 +1,5 @@
+"""When an adaptor exports by itself."""
+
+from .views import blueprint
+
+__all__ = ["blueprint"]
