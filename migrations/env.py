@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import Connection
 
 from invoiceapp.models.types import Amount, Json, UtcDateTime
 
@@ -17,10 +20,32 @@ def render_item(kind: str, item: Any, _autogen_context: Any) -> Any:
     return _RENDERED.get(type(item), False) if kind == "type" else False
 
 
+@contextmanager
+def rebuilding(connection: Connection) -> Iterator[None]:
+    """Let tables be made anew that the rows of others point to, as SQLite must to drop a column (ALTER TABLE, section 7).
+
+    Raises ``RuntimeError`` where a row points to nothing afterwards.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.dbapi_connection
+    # Without effect inside a transaction.
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+        broken = driver.execute("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            raise RuntimeError(f"rows that point to nothing: {broken[:10]}")
+    finally:
+        connection.rollback()
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
 def run_migrations() -> None:
     """Migrate by the app's own connection."""
     database = current_app.extensions["migrate"].db
-    with database.engine.connect() as connection:
+    with database.engine.connect() as connection, rebuilding(connection):
         context.configure(
             connection=connection,
             target_metadata=database.metadata,

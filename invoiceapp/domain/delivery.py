@@ -41,6 +41,8 @@ class Mover(StrEnum):
     MATCHER = "matcher"
     """matches receipts"""
     PERSON = "person"
+    RESTORER = "restorer"
+    """brings a backup back: the world has moved on since"""
 
 
 S = DeliveryState
@@ -78,6 +80,8 @@ _MOVES: dict[tuple[DeliveryState, DeliveryState], frozenset[Mover]] = {
     (S.FAILED, S.ACCEPTED): frozenset({Mover.MATCHER}),
     (S.BLOCKED, S.CANCELLED): frozenset({Mover.PERSON}),
     (S.PENDING, S.CANCELLED): frozenset({Mover.PERSON}),
+    # That it was to be tried again is taken back, before it was: it has failed, as before.
+    (S.PENDING, S.FAILED): frozenset({Mover.PERSON}),
     (S.FAILED, S.CANCELLED): frozenset({Mover.PERSON}),
     (S.OUTCOME_UNKNOWN, S.CANCELLED): frozenset({Mover.PERSON}),
     (S.BLOCKED, S.SUPERSEDED): frozenset({Mover.CONVERTER}),
@@ -86,6 +90,9 @@ _MOVES: dict[tuple[DeliveryState, DeliveryState], frozenset[Mover]] = {
         for state in (S.ACCEPTED, S.DELIVERED, S.ACKNOWLEDGED, S.REJECTED, S.FAILED, S.OUTCOME_UNKNOWN, S.CANCELLED)
     },
 }
+for _state in (S.BLOCKED, S.PENDING, S.LEASED, S.SENDING, S.ACCEPTED, S.FAILED):
+    _key = (_state, S.OUTCOME_UNKNOWN)
+    _MOVES[_key] = _MOVES.get(_key, frozenset()) | {Mover.RESTORER}
 
 #: While a delivery is in one of these, no second one may exist for the same document and gateway.
 EXCLUSIVE = frozenset(
@@ -102,6 +109,11 @@ ARRIVED = frozenset({S.ACCEPTED, S.DELIVERED, S.ACKNOWLEDGED})
 def movers(old: DeliveryState, new: DeliveryState) -> frozenset[Mover]:
     """Who may move a delivery from ``old`` to ``new``; empty where the move does not exist."""
     return _MOVES.get((old, new), frozenset())
+
+
+def moves() -> list[tuple[DeliveryState, DeliveryState]]:
+    """All moves that exist, from and to."""
+    return sorted(_MOVES)
 
 
 def may_move(old: DeliveryState, new: DeliveryState, by: Mover) -> bool:

@@ -14,6 +14,8 @@ TOKENS = ("type", "number", "date", "customer", "customer-number", "order", "key
 #: Characters of a template, of a value in a name, and of a name without its extension: literals, one value and one key
 #: always fit.
 LONGEST, LONGEST_VALUE, LONGEST_NAME = 110, 40, 150
+#: Names that Windows gives to devices, whatever follows a dot: nobody can store a file there.
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 _TOKEN = re.compile(r"\{([^{}]*)\}")
 _SPELLED = {
     ord(letter): spelled for letter, spelled in zip("æøåÆØÅ", ("ae", "oe", "aa", "AE", "OE", "AA"), strict=True)
@@ -30,7 +32,8 @@ class TemplateInvalid(ValueError):
 
 def safe_filename(text: str, longest: int = 80) -> str:
     """A file name that every receiving system takes: ASCII letters, digits, dot, dash, underscore."""
-    return _plain(text)[:longest] or "document"
+    name = _plain(text)[:longest] or "document"
+    return f"_{name}"[:longest] if _DEVICE.fullmatch(name) else name
 
 
 def _plain(text: str) -> str:
@@ -72,7 +75,8 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     characters or of its length, the key stands at the end. Other values are cut where the name would be too long.
     """
     known = {token: _plain(values.get(token, ""))[:LONGEST_VALUE] for token in TOKENS}
-    if "{key8}" not in template and (not known["number"] or known["number"] != values["number"]):
+    is_altered = known["number"] != values.get("number", "") or _DEVICE.fullmatch(known["number"])
+    if "{key8}" not in template and (not known["number"] or is_altered):
         # Shorter, because the key has to fit too.
         template, known["number"] = f"{template}-{{key8}}", known["number"][:30]
     for token in _TOKEN.findall(template):

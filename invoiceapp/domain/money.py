@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
@@ -36,6 +37,28 @@ def divide(a: Decimal, b: Decimal, decimals: int) -> Decimal:
 def total(values: Iterable[Decimal]) -> Decimal:
     """Sum that starts from an exact zero."""
     return sum(values, ZERO)
+
+
+_THOUSANDS = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d{1,2})?"), re.compile(r"-?\d{1,3}(?:,\d{3})+\.\d{1,2}")
+_PLAIN = re.compile(r"-?\d+(?:[.,]\d{1,2})?")
+
+
+def typed_amount(text: str) -> Decimal | None:
+    """What a person typed as money: ``100.000``, ``100.000,00``, ``100,000.00``, ``100 000``, ``100000,50``.
+
+    None where it is no amount, or could be two: ``100,000`` is a hundred in Danish.
+    """
+    text = re.sub(r"\s", "", text)
+    danish, english = _THOUSANDS
+    if danish.fullmatch(text):
+        text = text.replace(".", "").replace(",", ".")
+    elif english.fullmatch(text):
+        text = text.replace(",", "")
+    elif _PLAIN.fullmatch(text):
+        text = text.replace(",", ".")
+    else:
+        return None
+    return to_decimal(text)
 
 
 def to_decimal(value: object) -> Decimal | None:

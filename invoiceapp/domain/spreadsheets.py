@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from .money import fixed2
+
+Cell = str | date | Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +46,19 @@ def text_cell(text: str) -> str:
     guarded = visible.startswith(_FORMULA) or visible.lstrip().startswith(_FORMULA)
     unbroken = visible.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{unbroken}" if guarded else unbroken
+
+
+def written(rows: Iterable[Sequence[Cell]], dialect: Dialect) -> str:
+    """Lines of CSV: amounts with two decimals, dates as people write them, texts that no program takes for a formula."""
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=dialect.delimiter, lineterminator=dialect.line_end)
+    writer.writerows([_cell(cell, dialect) for cell in row] for row in rows)
+    return file.getvalue()
+
+
+def _cell(cell: Cell, dialect: Dialect) -> str:
+    if isinstance(cell, Decimal):
+        return fixed2(cell).replace(".", dialect.decimal)
+    if isinstance(cell, date):
+        return cell.strftime(dialect.date_form)
+    return text_cell(cell or "")

@@ -10,6 +10,7 @@ from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstr
 from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship
 
 from .base import Base, Identified
+from .people import Shared
 from .types import Json, UtcDateTime, enum_column, utcnow
 
 
@@ -39,7 +40,7 @@ class Readiness(StrEnum):
     """something that ``Customer.problems`` names"""
 
 
-class Gateway(Identified, Base):
+class Gateway(Identified, Shared, Base):
     """A configured transport. ``config`` holds what may be shown, ``secrets`` ciphertexts."""
 
     __tablename__ = "gateway"
@@ -68,6 +69,8 @@ class Gateway(Identified, Base):
     """Days before the next end for which a warning was given: 60, 30, 14, 7, 1, or 0 once it has passed"""
     seen: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     """What the partner's machine showed of itself last, and ``at``, when (``Transport.seen``)"""
+    account: Mapped[str | None] = mapped_column(String(64))
+    """Digest of whose account at the partner it leads to, where its credentials decide that; None: not noted"""
     collect_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When to look next for what the partner has laid out, where its transport does; None: now"""
 
@@ -77,8 +80,8 @@ class Gateway(Identified, Base):
         return self.paused_at is not None
 
 
-class Adaptor(Identified, Base):
-    """An activated catalogue entry: one source, its export rules and its schedule."""
+class Adaptor(Identified, Shared, Base):
+    """An activated catalogue entry: one source and its export rules."""
 
     __tablename__ = "adaptor"
 
@@ -108,13 +111,16 @@ class Adaptor(Identified, Base):
     """When all customers were first read; who appears later is new"""
     start_date: Mapped[date | None] = mapped_column()
     """Documents dated earlier are never exported"""
+    restored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it was brought back from a backup: what was approved before may have left already (``selection.may_have_left``)"""
     watermark: Mapped[str | None] = mapped_column(String(40))
     """Newest approval time seen, as the source writes times"""
     retry_ids: Mapped[list[str]] = mapped_column(Json, default=list)
     """The source's ids of documents that could not be read and that the watermark has passed"""
-    interval_minutes: Mapped[int | None] = mapped_column(Integer)
-    """Minutes between scheduled runs; None means only by hand"""
-    next_run_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    next_match_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When to look up again how its customers can be reached; None: not until somebody asks"""
+    next_reconciliation_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When to compare with the source again; None: not planned yet"""
 
 
 class Customer(Identified, Base):

@@ -54,5 +54,6 @@ def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once, so that no transaction works on a stale snapshot; pages that only read do not."""
     if connection.dialect.name != "sqlite":
         return
-    reads_only = has_request_context() and request.method in ("GET", "HEAD")
+    is_page = has_request_context() and request.method in ("GET", "HEAD")
+    reads_only = is_page or connection.get_execution_options().get("reads_only")
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

@@ -33,6 +33,8 @@ class Delivery(Identified, Base):
         Index("ix_delivery_state", "subscription_id", "adaptor_id", "state", "id"),
         Index("ix_delivery_gateway", "gateway_id", "state"),
         Index("ix_delivery_idem_key", "idem_key"),
+        Index("ix_delivery_remote_ref", "gateway_id", "remote_ref"),
+        Index("ix_delivery_poll", "poll_at"),
     )  # fmt: skip
 
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"))
@@ -56,10 +58,14 @@ class Delivery(Identified, Base):
     idem_key: Mapped[str] = mapped_column(String(64))
     remote_ref: Mapped[str | None] = mapped_column(String(500))
     error: Mapped[dict[str, str] | None] = mapped_column(Json)
-    """``{"class": …, "da": …, "en": …, "detail": …}`` of the last failure"""
+    """``{"class": …, "da": …, "en": …, "detail": …}`` of the last failure; with ``since`` (``delivery.waiting``) why it waits"""
     findings: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
     """Why it is blocked, or what to know although it left"""
     first_sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    poll_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When to ask the partner next what became of it (``Transport.status``); None where nothing is to be asked"""
+    polls: Mapped[int] = mapped_column(Integer, default=0)
+    """How often it was asked"""
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     supersedes_id: Mapped[str | None] = mapped_column(ForeignKey("delivery.id"))
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, onupdate=utcnow)

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    UnaryExpression,
+    UniqueConstraint,
+    event,
+    false,
+    text,
+)
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from invoiceapp.domain.invoice import DocumentType
 
@@ -29,6 +46,12 @@ class Stage(StrEnum):
     """cannot become an invoice: voided, a draft, or broken data"""
     SKIPPED = "skipped"
     """left out by the settings: the accounting system has sent it itself"""
+    HANDLED = "handled"
+    """a person has taken care of it outside of this product"""
+
+
+_ASKS_SQL = text("change_asks IS NOT NULL")
+_PDF_SQL = text("pdf_sha256 IS NOT NULL")
 
 
 class Document(Identified, Base):
@@ -37,10 +60,26 @@ class Document(Identified, Base):
     __tablename__ = "document"
     __table_args__ = (
         UniqueConstraint("adaptor_id", "source_id"),
-        Index("ix_document_newest", "subscription_id", "adaptor_id", "issue_date", "id"),
-        Index("ix_document_number", "subscription_id", "number"),
-        Index("ix_document_customer", "customer_id", "issue_date"),
+        # The orders in which lists are read by key (services/daily/listing.py).
+        Index("ix_document_newest", "adaptor_id", "issue_date", "id"),
+        Index("ix_document_status", "adaptor_id", "status", "issue_date", "id"),
+        Index("ix_document_by_number", "adaptor_id", "number_key", "id"),
+        Index("ix_document_by_customer", "adaptor_id", "customer_name", "id"),
+        Index("ix_document_by_amount", "adaptor_id", "amount_key", "id"),
+        Index("ix_document_customer", "customer_id", "issue_date", "id"),
+        Index("ix_document_gateway", "gateway_id", "issue_date", "id"),
+        Index("ix_document_changed", "adaptor_id", "status_at", "id"),
         Index("ix_document_to_convert", "stage", "lease_until"),
+        Index("ix_document_credits", "adaptor_id", "credits_source_id"),
+        Index("ix_document_sent_as", "subscription_id", "sent_as"),
+        Index("ix_document_pdf_sha256", "pdf_sha256", sqlite_where=_PDF_SQL, postgresql_where=_PDF_SQL),
+        Index(
+            "ix_document_change_asks",
+            "adaptor_id",
+            "change_asks",
+            sqlite_where=_ASKS_SQL,
+            postgresql_where=_ASKS_SQL,
+        ),
     )
 
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"))
@@ -59,6 +98,15 @@ class Document(Identified, Base):
     net: Mapped[Decimal] = mapped_column(Amount)
     vat: Mapped[Decimal] = mapped_column(Amount)
     order_number: Mapped[str | None] = mapped_column(String(200))
+    """As the source has it"""
+    customer_order: Mapped[str | None] = mapped_column(String(200))
+    """The buyer's order number (BT-13) of the last conversion; before it, the source's"""
+    supplier_order: Mapped[str | None] = mapped_column(String(200))
+    """The seller's order number (BT-14) of the last conversion"""
+    number_key: Mapped[str] = mapped_column(String(200), default="")
+    """``number`` so that texts sort as numbers do"""
+    amount_key: Mapped[int] = mapped_column(BigInteger, default=0)
+    """``gross`` in ten-thousandths: SQLite keeps amounts as text"""
     bundle: Mapped[dict[str, Any]] = deferred(mapped_column(Json))
     bundle_sha256: Mapped[str] = mapped_column(String(64))
     """Revision of the source's records: another hash means that they changed"""
@@ -68,8 +116,33 @@ class Document(Identified, Base):
     tries: Mapped[int] = mapped_column(Integer, default=0)
     error: Mapped[dict[str, str] | None] = mapped_column(Json)
     """Why it is unusable or waits, ``{"da": …, "en": …}``"""
+    status: Mapped[str] = mapped_column(String(20), default="listed")
+    """Where it is, as lists show it: a delivery state (leased and sending are ``pending``) or a stage. Kept by the database
+    (``models/listing.py``), as are the next four; nothing else writes them."""
+    status_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    """When ``status`` changed last"""
+    delivery_id: Mapped[str | None] = mapped_column(String(26))
+    """The newest delivery that was not superseded"""
+    format: Mapped[str | None] = mapped_column(String(40))
+    """That one's"""
+    gateway_id: Mapped[str | None] = mapped_column(String(26))
+    """That one's"""
+    credits_source_id: Mapped[str | None] = mapped_column(String(64))
+    """Credit notes: the source's id of the invoice that it takes back; None where the source does not say"""
+    source_change: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """How the source has changed what has left (``services/proof/changes.py``); None where it has not"""
+    change_asks: Mapped[str | None] = mapped_column(String(10))
+    """Whom that concerns: ``person`` asks somebody, ``credited`` as long as no credit note is on its way; None nobody"""
+    source_looked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the source was last asked about it after it had left"""
     send_anyway: Mapped[bool] = mapped_column(Boolean, default=False)
     """A person wants it sent although the accounting system has sent it itself"""
+    beside_id: Mapped[str | None] = mapped_column(String(26))
+    """The document with the same number beside which a person wants it sent"""
+    sent_as: Mapped[str | None] = mapped_column(String(321))
+    """Seller and number under which it was to leave last (``sent_number.sent_as``); None where it never was"""
+    before_invoice: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Credit notes: a person wants it sent before the invoice that it takes back"""
     pdf_sha256: Mapped[str | None] = mapped_column(String(64))
     pdf_is_own: Mapped[bool] = mapped_column(Boolean, default=False)
     """True where the source had none and we drew it"""
@@ -81,6 +154,59 @@ class Document(Identified, Base):
     def gross(self) -> Decimal:
         """What the buyer owes, in ``currency``."""
         return self.net + self.vat
+
+    def signed(self, value: Decimal) -> Decimal:
+        """One of its amounts as lists and sums have it: a credit note takes away."""
+        return -value if self.type is DocumentType.CREDIT_NOTE else value
+
+
+def number_key(number: str) -> str:
+    """``2026-9`` before ``2026-10``: each run of digits with zeros before it."""
+    return re.sub(r"\d+", lambda found: found[0].zfill(12), number)[:200]
+
+
+@event.listens_for(Document, "before_insert")
+@event.listens_for(Document, "before_update")
+def _keep_keys(_mapper: Any, _connection: Any, row: Document) -> None:
+    row.number_key = number_key(row.number)
+    row.amount_key = int(row.gross * 10_000)
+
+
+@event.listens_for(Document, "before_insert")
+def _begin_listing(_mapper: Any, _connection: Any, row: Document) -> None:
+    row.status = (row.stage or Stage.LISTED).value
+    row.customer_order = row.customer_order or row.order_number
+
+
+class _Folded(UnaryExpression[str]):
+    """A column in an index, whatever the case of its letters.
+
+    Made as an operator on the column, because migrations compare those as columns and cannot compare other expressions.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[str]) -> None:
+        super().__init__(column, operator=operators.inv)
+        self.key = f"{column.key}_folded"
+
+
+@compiles(_Folded, "sqlite")
+def _on_sqlite(element: _Folded, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{compiler.process(element.element, **options)} COLLATE NOCASE"
+
+
+@compiles(_Folded, "postgresql")
+def _on_postgresql(element: _Folded, compiler: SQLCompiler, **options: Any) -> str:
+    return f"lower({compiler.process(element.element, **options)})"
+
+
+# What is searched for from its beginning, in any case (services/daily/listing.py).
+for _name in ("number", "customer_order", "supplier_order"):
+    _folded = _Folded(Document.__table__.c[_name])
+    # LIKE uses an index only where its order is that of the bytes.
+    _ops = {_folded.key: "text_pattern_ops"}
+    Index(f"ix_document_{_name}", Document.__table__.c.subscription_id, _folded, postgresql_ops=_ops)
 
 
 class Rendition(Identified, Base):
@@ -99,6 +225,8 @@ class Rendition(Identified, Base):
     receiver: Mapped[str | None] = mapped_column(String(80))
     interchange_id: Mapped[str | None] = mapped_column(ForeignKey("numbered_interchange.id"))
     """Of formats that count their interchanges: which one these bytes are"""
+    accounts: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    """That they ask to be paid to (``domain.four_eyes.Account``); None where they were made before that was noted"""
     rule_sets: Mapped[list[dict[str, str]]] = mapped_column(Json, default=list)
     """``[{"name": …, "version": …, "sha256": …}]`` that judged it"""
     missing_rule_sets: Mapped[list[str]] = mapped_column(Json, default=list)

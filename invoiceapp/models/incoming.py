@@ -31,13 +31,14 @@ class IncomingMessage(Identified, Base):
         UniqueConstraint("gateway_id", "sha256"),
         Index("ix_incoming_message_state", "state", "id"),
         Index("ix_incoming_message_newest", "gateway_id", "id"),
+        Index("ix_incoming_message_name", "gateway_id", "name"),
     )
 
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
     gateway_id: Mapped[str] = mapped_column(ForeignKey("gateway.id"))
     name: Mapped[str] = mapped_column(String(255))
     headers: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
-    sha256: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
     """Of its bytes, which lie in the archive"""
     size: Mapped[int] = mapped_column(Integer)
     state: Mapped[IncomingState] = mapped_column(enum_column(IncomingState), default=IncomingState.WAITING)

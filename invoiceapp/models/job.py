@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, text
+from sqlalchemy import ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base, Identified
@@ -20,6 +20,8 @@ class JobState(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+    """stopped by a person; what was done until then stands"""
 
 
 ACTIVE_JOBS = (JobState.QUEUED, JobState.RUNNING)
@@ -41,7 +43,11 @@ class Job(Identified, Base):
     adaptor_id: Mapped[str] = mapped_column(ForeignKey("adaptor.id"))
     kind: Mapped[str] = mapped_column(String(30))
     parameters: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    items: Mapped[str | None] = mapped_column(Text, deferred=True)
+    """Ids of what it is for, one after the other. May be megabytes, so that pages must not read it"""
     actor: Mapped[str] = mapped_column(String(255), default="system")
+    user_id: Mapped[str | None] = mapped_column(String(26))
+    """Of the person behind ``actor``, who stays the author of what it changes"""
     state: Mapped[JobState] = mapped_column(enum_column(JobState), default=JobState.QUEUED)
     done: Mapped[int] = mapped_column(Integer, default=0)
     total: Mapped[int | None] = mapped_column(Integer)

@@ -38,7 +38,7 @@ class Run(Identified, Base):
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
     adaptor_id: Mapped[str] = mapped_column(ForeignKey("adaptor.id"))
     trigger: Mapped[str] = mapped_column(String(20))
-    """``manual``, ``schedule``, ``command``, or ``reading`` for one that queues nothing"""
+    """``manual``, ``schedule``, ``command``, ``reconciliation``, or ``reading`` for one that queues nothing"""
     actor: Mapped[str] = mapped_column(String(255), default="system")
     query: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     """``DocumentQuery`` in JSON; empty for "everything new" """
@@ -49,6 +49,8 @@ class Run(Identified, Base):
     moves_watermark: Mapped[bool] = mapped_column(Boolean, default=False)
     only_reads: Mapped[bool] = mapped_column(Boolean, default=False)
     """Fills our lists and queues nothing, whatever is activated"""
+    again_by: Mapped[str | None] = mapped_column(String(255))
+    """Who asked for another run while this one was active; it is queued as this one ends"""
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_token: Mapped[str | None] = mapped_column(String(40))
     read: Mapped[int] = mapped_column(Integer, default=0)

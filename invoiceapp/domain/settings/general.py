@@ -17,6 +17,12 @@ _ALREADY_SENT = (
     ("send", Text("Send det, og spørg ikke regnskabet", "Send it, and do not ask the accounting system")),
 )
 
+_ELSEWHERE = (
+    ("skip", Text("Spring over: send det kun ad den ene vej", "Skip: send it by the other way only")),
+    ("warn", Text("Send det, med en advarsel på dokumentet", "Send it, with a warning on the document")),
+    ("send", Text("Send det uden at sige noget", "Send it without a word")),
+)
+
 _ONLY = {"invoices": DocumentType.INVOICE, "credit-notes": DocumentType.CREDIT_NOTE}
 
 
@@ -56,6 +62,17 @@ class GeneralSettings:
         help=Text(
             "Så undgår I, at kunden får den samme e-faktura to gange.",
             "So that the customer does not get the same e-invoice twice.",
+        ),
+    )
+    already_elsewhere: str = setting(
+        "Når det samme dokument er sendt gennem en anden adaptor",
+        "Where the same document was sent through another adaptor",
+        FieldType.CHOICE,
+        default="skip",
+        choices=_ELSEWHERE,
+        help=Text(
+            "Det kan ske, når det samme regnskab er forbundet to gange.",
+            "That can happen where the same books are connected twice.",
         ),
     )
     hold_minutes: int = setting(

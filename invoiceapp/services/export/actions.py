@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 from invoiceapp.domain.delivery import DeliveryState, Mover
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import (
-    Adaptor,
     Delivery,
     Document,
     Environment,
@@ -26,90 +25,48 @@ from invoiceapp.models import (
     utcnow,
 )
 from invoiceapp.services import bell
-from invoiceapp.services.configuration import rules, sources
+from invoiceapp.services.configuration import rules
 from invoiceapp.services.database import changed, transaction
+from invoiceapp.services.delivery import order
+from invoiceapp.services.delivery.moves import LeaseLost, move
 from invoiceapp.services.errors import Conflict, ServiceError
-from invoiceapp.sources.base import DocumentQuery, SourceDocument, SourceError
+from invoiceapp.sources.base import SourceError
 
-from . import archive, documents, events, interchanges, standing, trials
-from .leases import Lease, LeaseLost, move
+from . import archive, documents, elsewhere, events, interchanges, trials
+from .by_hand import MOVED_ON as MOVED_ON
+from .by_hand import lease_of, locked, need_note, person_moves, require_not_handled, stop_conversion
+from .handling import ask_again as ask_again
+from .handling import can_be_asked as can_be_asked
+from .handling import handle_outside as handle_outside
+from .handling import may_be_handled as may_be_handled
+from .handling import take_up_again as take_up_again
+from .rereading import read_again
 
 S = DeliveryState
-
-MOVED_ON = Text(
-    "Dokumentet er gået videre i mellemtiden. Se status igen.", "The document has moved on. Look at its status again."
-)
-
-
-def _lease(delivery: Delivery) -> Lease:
-    return Lease(delivery.id, delivery.gateway_id, delivery.fence)
-
-
-def _person_moves(
-    delivery: Delivery, new: DeliveryState, kind: str, actor: str, note: str = "", receipt: Receipt | None = None
-) -> None:
-    try:
-        with transaction() as session:
-            if new is S.CANCELLED:
-                _stop_conversion(delivery)
-            next_at = utcnow() if new is S.PENDING else None
-            done = None if new is S.PENDING else utcnow()
-            tries = {"tries": 0} if new is S.PENDING else {}
-            move(
-                _lease(delivery),
-                delivery.state,
-                new,
-                Mover.PERSON,
-                next_at=next_at,
-                finished_at=done,
-                fence=Delivery.fence + 1,
-                **tries,
-            )
-            if receipt is not None:
-                session.add(receipt)
-            row = session.get_one(Delivery, delivery.id, populate_existing=True)
-            events.of_delivery(kind, row, actor=actor, note=note)
-    except (LeaseLost, AssertionError) as error:
-        raise Conflict(MOVED_ON) from error
-    if new is S.PENDING:
-        bell.ring("deliver")
-
-
-def _locked(document_id: str) -> Document:
-    """The document as it is now; nobody queues or finishes it until the caller's transaction ends.
-
-    Whoever needs a document and its deliveries locks the document first.
-    """
-    return db.session.get_one(Document, document_id, populate_existing=True, with_for_update={"key_share": True})
-
-
-def _stop_conversion(delivery: Delivery) -> None:
-    """What a person decided holds: neither a waiting conversion nor a later run sends the document after all.
-
-    It may wait for a conversion, be listed since its customer was deactivated,
-    or be set aside as unusable until its records change.
-    """
-    document = _locked(delivery.document_id)
-    if document.stage is not Stage.CONVERTED:
-        document.stage, document.error = Stage.CONVERTED, None
-        document.lease_until = document.lease_token = None
 
 
 def try_again(delivery: Delivery, actor: str) -> None:
     """Send a failed one again, with the same ids: nothing ever arrived. Raises ``Conflict``."""
     if delivery.state is not S.FAILED:
         raise Conflict(MOVED_ON)
-    _person_moves(delivery, S.PENDING, "tried_again", actor)
+    person_moves(delivery, S.PENDING, "tried_again", actor)
 
 
 def cancel(delivery: Delivery, actor: str, note: str) -> None:
     """Take it out; it is not sent. Raises ``Conflict`` once it is on its way."""
-    _person_moves(delivery, S.CANCELLED, "cancelled", actor, note)
+    person_moves(delivery, S.CANCELLED, "cancelled", actor, note)
 
 
-def send_now(delivery: Delivery, actor: str) -> None:
-    """End its hold: it is due at once. Raises ``Conflict`` where it is not waiting any more."""
+def send_now(delivery: Delivery, actor: str, note: str = "") -> None:
+    """End its hold, or its wait for the invoice that it takes back: it is due at once.
+
+    Raises ``Conflict`` where it is not waiting any more, ``ServiceError`` where a reason is missing to go before the invoice.
+    """
     with transaction() as session:
+        document = locked(delivery.document_id)
+        if order.awaited(document, delivery) is not None:
+            need_note(note)
+            document.before_invoice = True
         result = session.execute(
             update(Delivery)
             .where(Delivery.id == delivery.id, Delivery.state == S.PENDING, Delivery.fence == delivery.fence)
@@ -118,21 +75,37 @@ def send_now(delivery: Delivery, actor: str) -> None:
         )
         if not changed(result):
             raise Conflict(MOVED_ON)
-        events.of_delivery("sent_now", session.get_one(Delivery, delivery.id, populate_existing=True), actor=actor)
+        row = session.get_one(Delivery, delivery.id, populate_existing=True)
+        events.of_delivery("sent_now", row, actor=actor, **({"note": note} if note else {}))
     bell.ring("deliver")
 
 
 def send_anyway(document: Document, actor: str, note: str) -> None:
-    """Export what was left out because the accounting system had sent it itself. Raises ``Conflict``, ``ServiceError``."""
-    _need_note(note)
-    with transaction():
-        row = _locked(document.id)
-        if row.stage is not Stage.SKIPPED:
+    """Export what was kept back because the receiver may have it by another way. Raises ``Conflict``, ``ServiceError``.
+
+    That is: the accounting system has sent it itself, or another document leaves under its number.
+    """
+    need_note(note)
+    with transaction() as session:
+        row = locked(document.id)
+        delivery = session.get(Delivery, row.delivery_id, populate_existing=True) if row.delivery_id else None
+        beside = elsewhere.kept_back_by(row, delivery)
+        if row.stage is not Stage.SKIPPED and beside is None:
             raise Conflict(MOVED_ON)
-        row.send_anyway = True
-        documents.queue(row, run_id=row.run_id)
-        events.of_document("send_anyway", row, actor=actor, note=note)
+        # Why it was left out goes with the line, so that it can be left out again (services/daily/taking_back.py).
+        left_out = row.error if row.stage is Stage.SKIPPED else None
+        if beside is None:
+            row.send_anyway = True
+        else:
+            # Only this one: where a third document has taken the number meanwhile, a person is asked again.
+            row.beside_id = beside
+        was_tried = delivery if row.stage is Stage.CONVERTED and delivery and delivery.state is S.FAILED else None
+        if was_tried is None:
+            documents.queue(row, run_id=row.run_id)
+        events.of_document("send_anyway", row, actor=actor, note=note, left_out=left_out)
     bell.ring("convert")
+    if was_tried is not None:
+        try_again(was_tried, actor)
 
 
 def approve_customer(document: Document, actor: str) -> int:
@@ -158,16 +131,9 @@ def approve_customer(document: Document, actor: str) -> int:
 
 def mark_received(delivery: Delivery, actor: str, note: str) -> None:
     """A person knows that an unclear one arrived; their note is the evidence. Raises ``Conflict``, ``ServiceError``."""
-    _need_note(note)
+    need_note(note)
     receipt = Receipt(delivery_id=delivery.id, kind="person", reference=actor, evidence={"note": note, "by": actor})
-    _person_moves(delivery, S.ACCEPTED, "marked_received", actor, note, receipt)
-
-
-def _need_note(note: str) -> None:
-    if not note.strip():
-        raise ServiceError(
-            Text("Skriv en begrundelse; den gemmes på dokumentet.", "Write a reason; it is kept with the document.")
-        )
+    person_moves(delivery, S.ACCEPTED, "marked_received", actor, note, receipt)
 
 
 def may_leave(delivery: Delivery) -> bool:
@@ -182,7 +148,7 @@ def send_again(delivery: Delivery, actor: str, note: str) -> str:
     has wire ids of its own. The bytes are the same, but for the number of the
     interchange where there is one. Raises ``Conflict``, ``ServiceError``.
     """
-    _need_note(note)
+    need_note(note)
     _require_same_environment(delivery)
     if not may_leave(delivery):
         raise ServiceError(
@@ -194,9 +160,10 @@ def send_again(delivery: Delivery, actor: str, note: str) -> str:
     new = new_id()
     try:
         with transaction() as session:
+            require_not_handled(locked(delivery.document_id))
             # A cancelled one may have been built anew meanwhile; these bytes go, not those too.
-            _stop_conversion(delivery)
-            move(_lease(delivery), delivery.state, S.SUPERSEDED, Mover.PERSON, finished_at=utcnow(), next_at=None)
+            stop_conversion(delivery)
+            move(lease_of(delivery), delivery.state, S.SUPERSEDED, Mover.PERSON, finished_at=utcnow(), next_at=None)
             old = session.get_one(Delivery, delivery.id, populate_existing=True)
             again = Delivery(
                 id=new, subscription_id=old.subscription_id, adaptor_id=old.adaptor_id, document_id=old.document_id,
@@ -254,7 +221,7 @@ def _rendition_for(old: Delivery, new: str) -> str | None:
 
 _SAME_IN_A_SECOND_SENDING = (
     "subscription_id", "document_id", "format", "media_type", "filename", "sender", "receiver", "rule_sets",
-    "missing_rule_sets", "findings",
+    "missing_rule_sets", "findings", "accounts",
 )  # fmt: skip
 
 
@@ -283,11 +250,12 @@ def send_for_real(document: Document, actor: str) -> None:
 def _build_anew(document: Document, actor: str, require: Callable[[Document, str], None]) -> None:
     """``require`` raises ``Conflict``, or writes the timeline's line, while the document is locked."""
     try:
-        read = _read_again(document)
+        read = read_again(document)
     except SourceError as error:
         raise ServiceError(error.text) from error
     with transaction():
-        row = _locked(document.id)
+        row = locked(document.id)
+        require_not_handled(row)
         require(row, actor)
         documents.refresh(row, read)
         documents.queue(row, run_id=row.run_id)
@@ -320,23 +288,3 @@ def _end_tests(document: Document, actor: str) -> None:
         )
     if document.stage is not Stage.CONVERTED or not trials.supersede(document, actor):
         raise Conflict(MOVED_ON)
-
-
-def _read_again(document: Document) -> SourceDocument:
-    """The document as the source has it now. Raises ``SourceError``, ``ServiceError``, ``Conflict``."""
-    with transaction() as session:
-        query = DocumentQuery(ids=(document.source_id,))
-        adaptor = session.get_one(Adaptor, document.adaptor_id)
-        standing.require(adaptor)
-        company, opened = adaptor.organization, sources.open_source(adaptor)
-    with opened as source:
-        sources.require_company(source, company)
-        read = next(iter(source.documents(query)), None)
-        skipped = source.skipped
-    if read is not None:
-        return read
-    if skipped:
-        raise skipped[0][1]
-    raise ServiceError(
-        Text("Dokumentet findes ikke som godkendt i Billy længere.", "The document is no longer approved in Billy.")
-    )

@@ -12,6 +12,7 @@ from invoiceapp.services.configuration.naming import receiver_email as receiver_
 from invoiceapp.services.database import transaction
 
 from . import archive, naming
+from .outcomes import is_a_known_repetition
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def _described(delivery_id: str) -> tuple[Consignment, Sequence[_File]]:
         sender=_participant(rendition.sender),
         receiver=_participant(rendition.receiver),
         receiver_email=receiver_email_of(customer, db.session.get_one(Adaptor, delivery.adaptor_id)),
+        may_have_arrived=is_a_known_repetition(delivery_id),
         file_name=naming.of_delivery(delivery),
     )
     return consignment, files

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -34,6 +35,8 @@ from invoiceapp.services.configuration import sources
 from invoiceapp.services.configuration.settings import resolve
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import ServiceError, text_dict
+from invoiceapp.services.reach import destination
+from invoiceapp.services.reach.destination import Destination
 from invoiceapp.sources.base import NotFound, Source, SourceError, UnusableBundle
 
 from . import archive, clearance, drawing, events, interchanges, reasons, selection, standing
@@ -52,10 +55,15 @@ MOST_TRIES = 4
 #: After this many tries, about four hours, a person is told also of what may mend itself.
 MOST_WAITS = 40
 _PAUSE = timedelta(seconds=45)
+#: After which it is seen whether the same document of another adaptor has arrived, or never will.
+_LOOK = timedelta(minutes=15)
 
 
 def claim(limit: int = BATCH) -> list[tuple[str, str]]:
-    """Take queued documents of working adaptors for ``LEASE``: (document id, token)."""
+    """Take queued documents of working adaptors for ``LEASE``: (document id, token).
+
+    Left alone is what a paused network gateway would have to find a way for.
+    """
     now, token = utcnow(), new_id()
     with transaction() as session:
         due = (
@@ -64,6 +72,7 @@ def claim(limit: int = BATCH) -> list[tuple[str, str]]:
                 Document.stage == Stage.QUEUED,
                 or_(Document.lease_until.is_(None), Document.lease_until < now),
                 Document.adaptor_id.in_(select(Adaptor.id).where(standing.working())),
+                ~standing.is_held_back(),
             )
             .order_by(Document.id)
             .limit(limit)
@@ -130,7 +139,10 @@ def _convert_or_explain(work: Work, opened: dict[str, Source], stack: ExitStack)
             source = stack.enter_context(sources.open_source(work.adaptor))
             sources.require_company(source, work.adaptor.organization)
             opened[work.adaptor.id] = source
-        _convert(work, opened[work.adaptor.id])
+        found = destination.of(work.rule, work.chosen, work.document.type)
+        _convert(replace(work, destination=found), opened[work.adaptor.id])
+    except destination.NoRoute as error:
+        keep_blocked(work, [error.finding], None)
     except SettingsChanged:
         raise
     except UnusableBundle as error:
@@ -177,7 +189,8 @@ def _load(document_id: str, token: str) -> Work | None:
             document.stage, document.lease_until, document.lease_token = Stage.LISTED, None, None
             return None
         gateway = session.get_one(Gateway, rule.gateway_id, populate_existing=True)
-        work = Work(document, document.bundle, adaptor, rule, gateway, token)
+        own = Destination(gateway, rule.format)
+        work = Work(document, document.bundle, adaptor, rule, gateway, token, own)
         # Left to themselves, reading them later would open a transaction, and keep it open while the source is asked.
         for row in (document, adaptor, rule, gateway):
             session.expunge(row)
@@ -189,25 +202,36 @@ def _convert(work: Work, source: Source) -> None:
     if selection.is_too_old(work.document, work.adaptor):
         leave_out(work, Stage.LISTED, selection.TOO_OLD.long, "excluded")
         return
-    if work.rule.format not in formats():
-        keep_blocked(work, [reasons.unknown_format(work.rule.format)], None)
+    if work.destination.format not in formats():
+        keep_blocked(work, [reasons.unknown_format(work.destination.format)], None)
         return
     try:
-        settings = resolve(work.adaptor.settings, work.rule.settings)
+        settings = work.destination.addressed(resolve(work.adaptor.settings, work.rule.settings))
     except SettingsInvalid as error:
         keep_blocked(work, broken_settings(error.errors), None)
         return
     if excludes(settings.general.document_types, work.document.type):
         leave_out(work, Stage.LISTED, selection.excluded(work.document.type).long, "excluded")
         return
+    holder = clearance.other_way(work)
+    if holder is not None and clearance.is_skipped(holder, settings) and holder.is_undecided:
+        why = text_dict(reasons.waits_elsewhere(holder), holder=holder.document_id)
+        # To wait is no try.
+        _release(work, lease_until=utcnow() + _LOOK, tries=0, error=why)
+        return
+    if holder is not None and clearance.is_skipped(holder, settings):
+        more = {"channels": "elsewhere", "holder": holder.document_id}
+        leave_out(work, Stage.SKIPPED, reasons.skipped_elsewhere(holder), "skipped_elsewhere", **more)
+        return
     sent = clearance.sent_itself(work, source, settings)
     skip = clearance.to_skip(sent, settings)
     if skip:
         # By the channels it is found when the settings skip them no longer (``configuration/releasing.py``).
         channels = " ".join(sorted({one.channel.value for one in skip}))
-        leave_out(work, Stage.SKIPPED, reasons.skipped(source.label, skip), "skipped", channels=channels)
+        said = "\n".join(one.detail for one in skip)
+        leave_out(work, Stage.SKIPPED, reasons.skipped(source.label, skip), "skipped", channels=channels, detail=said)
         return
-    _convert_to_send(work, source, settings, clearance.findings(work, source, settings, sent))
+    _convert_to_send(work, source, settings, clearance.findings(work, source, settings, sent, holder))
 
 
 def _convert_to_send(work: Work, source: Source, settings: Settings, more: list[Finding]) -> None:

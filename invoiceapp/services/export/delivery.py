@@ -23,16 +23,18 @@ from sqlalchemy.exc import OperationalError
 
 from invoiceapp.domain.delivery import DeliveryState, Mover
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import Refused, Rejected, Transport, TransportError, Unknown
+from invoiceapp.gateways.base import Refused, Rejected, Transport, TransportError, Unavailable, Unknown
 from invoiceapp.models import Adaptor, Attempt, Delivery, Gateway, db, new_id, utcnow
 from invoiceapp.services.configuration import gateways, releasing
 from invoiceapp.services.configuration.seen import keep_renewed, note_seen
 from invoiceapp.services.database import transaction
+from invoiceapp.services.delivery import order, waiting
+from invoiceapp.services.delivery.moves import Lease, LeaseLost, move, owner, require
 from invoiceapp.services.errors import ServiceError
+from invoiceapp.services.reach import endpoints
 
-from . import archive, breaker, events, outcomes, slots, standing, trials
+from . import archive, breaker, elsewhere, events, four_eyes, outcomes, slots, standing, trials
 from .consignments import consignment_of
-from .leases import Lease, LeaseLost, move, owner
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +53,28 @@ _UNEXPECTED_BEFORE = Text(
     "serveren.",
     "The document was not sent because of a fault in the program. Try again; if it happens again, tell whoever runs the server.",
 )
+_STOOD_STILL = Text(
+    "Programmet stod stille lige før afsendelsen, så intet er sendt. Vi prøver igen af os selv.",
+    "The program stood still just before sending, so nothing was sent. We try again by ourselves.",
+)
+_BUSY = Text("Databasen er optaget. Vi prøver igen af os selv.", "The database is busy. We try again by ourselves.")
+_NO_SLOT = Text(
+    "Alle forbindelser til modtagerens server er i brug. Vi prøver igen af os selv.",
+    "All connections to the receiver's server are in use. We try again by ourselves.",
+)
+_CHANGED = Text(
+    "Adaptorens eller gatewayens indstillinger blev ændret lige før afsendelsen, så intet er sendt. Vi prøver igen af os selv.",
+    "The settings of the adaptor or the gateway were changed just before sending, so nothing was sent. We try again by ourselves.",
+)
 
 
 def claim(limit: int = BATCH) -> list[Lease]:
     """Lease due deliveries, oldest first, grouped by gateway.
 
-    Left alone is what belongs to an adaptor that is switched off, what a test adaptor would send to a live gateway, and
-    what would go through a gateway that is paused or rests.
+    Left alone is what belongs to an adaptor that is switched off, what a test adaptor would send to a live gateway,
+    what would go through a gateway that is paused or rests, and a credit note before its invoice.
     """
+    require(S.PENDING, S.LEASED, Mover.DISPATCHER)
     now = utcnow()
     due = (
         select(Delivery.id)
@@ -71,6 +87,7 @@ def claim(limit: int = BATCH) -> list[Lease]:
             breaker.may_try(),
             standing.working(),
             standing.within_reach(),
+            ~order.is_early(),
         )
         .order_by(Delivery.next_at, Delivery.id)
         .limit(limit)
@@ -109,7 +126,7 @@ def _deliver_group(gateway_id: str, leases: list[Lease]) -> None:
         return
     with transport, slots.taken(transport.host, transport.most_connections) as slot:
         if slot is None:
-            _return(leases, slots.pause())
+            _return(leases, slots.pause(), _NO_SLOT)
             return
         group = _Group(gateway_id, transport, opened, slot, was_failing)
         try:
@@ -140,23 +157,32 @@ class _Group:
                 _return(leases[position:])
                 return
             try:
-                self._deliver(lease)
-            except standing.Stopped as stopped:
-                _return([lease])
-                releasing.stop_document(stopped.document_id)
-            except Elsewhere:
-                outcomes.leave_elsewhere(lease)
-            except standing.NotNow as error:
-                log.warning("delivery %s is not sent now: %s", lease.delivery_id, error)
-                _return([lease])
-            except LeaseLost:
-                log.warning("delivery %s was taken over; our result is kept as evidence only", lease.delivery_id)
+                self._deliver_or_stop(lease)
             except _GatewayRefused as error:
                 _pause_and_return(self._gateway_id, leases[position + 1 :], error.text)
                 return
             except _GatewayRests:
                 _return(leases[position + 1 :])
                 return
+
+    def _deliver_or_stop(self, lease: Lease) -> None:
+        """Send it, unless the last look before the first byte says no. Raises what concerns the rest of the batch too."""
+        try:
+            self._deliver(lease)
+        except standing.Stopped as stopped:
+            _return([lease])
+            releasing.stop_document(stopped.document_id)
+        except Elsewhere:
+            outcomes.leave_elsewhere(lease)
+        except four_eyes.NotApproved:
+            four_eyes.stop(lease)
+        except elsewhere.NumberTaken as error:
+            elsewhere.stop(lease, error.holder)
+        except standing.NotNow as error:
+            log.warning("delivery %s is not sent now: %s", lease.delivery_id, error)
+            _return([lease], why=_CHANGED)
+        except LeaseLost:
+            log.warning("delivery %s was taken over; our result is kept as evidence only", lease.delivery_id)
 
     def _deliver(self, lease: Lease) -> None:
         transport = self._transport
@@ -165,7 +191,7 @@ class _Group:
             wire_ids = transport.wire_ids(consignment)
         except (archive.ArchiveUnavailable, OperationalError) as error:
             log.warning("delivery %s waits: %s", lease.delivery_id, error)
-            _return([lease], _PAUSE)
+            _return([lease], _PAUSE, error.text if isinstance(error, ServiceError) else _BUSY)
             return
         except ServiceError as error:
             outcomes.fail_before_sending(lease, error.text)
@@ -174,9 +200,12 @@ class _Group:
             log.exception("delivery %s: unexpected error before sending", lease.delivery_id)
             outcomes.fail_before_sending(lease, _UNEXPECTED_BEFORE)
             return
-        attempt_id = begin(lease, wire_ids, self._opened)
+        begun = time.monotonic()
+        attempt_id = begin(lease, wire_ids, self._opened, consignment.receiver_email)
         try:
-            receipt = transport.send(consignment)
+            addressed = endpoints.addressed(consignment, transport, self._gateway_id, lease.delivery_id)
+            _require_recent(begun)
+            receipt = transport.send(addressed)
         except TransportError as error:
             self._failed(lease, attempt_id, error)
         except Exception as error:
@@ -196,7 +225,8 @@ class _Group:
             raise _GatewayRefused(error.text) from error
         if isinstance(error, Rejected):
             self._answered()
-        else:
+        elif not self._transport.wants_endpoint:
+            # Else each receiver has another machine, whose silence says nothing of the next one's.
             self._was_failing = True
             if breaker.failed(self._gateway_id, error):
                 raise _GatewayRests from error
@@ -223,27 +253,38 @@ class _GatewayRests(Exception):
     """The partner's machine does not answer: the rest of the batch waits until it is asked again."""
 
 
+def _require_recent(begun: float) -> None:
+    """A process that stood still since ``begun`` (monotonic seconds) may be taken for dead: nothing leaves any more."""
+    if time.monotonic() - begun > LEASE.total_seconds() / 2:
+        raise Unavailable(_STOOD_STILL)
+
+
 def _pause_and_return(gateway_id: str, leases: Iterable[Lease], text: Text) -> None:
     with transaction():
         gateways.pause(gateway_id, text)
     _return(leases)
 
 
-def _return(leases: Iterable[Lease], pause: timedelta = timedelta(0)) -> None:
-    """Give leases back unused; nothing was sent."""
-    with transaction():
+def _return(leases: Iterable[Lease], pause: timedelta = timedelta(0), why: Text | None = None) -> None:
+    """Give leases back unused; nothing was sent. ``why`` is shown, and counts how long it has gone on."""
+    with transaction() as session:
         for lease in leases:
             try:
                 move(lease, S.LEASED, S.PENDING, Mover.HOLDER, next_at=utcnow() + pause, lease_owner=None)
             except LeaseLost:
                 log.warning("delivery %s had already been returned", lease.delivery_id)
+                continue
+            if why is not None:
+                waiting.note(session.get_one(Delivery, lease.delivery_id, populate_existing=True), why, utcnow())
 
 
-def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened) -> str:
+def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened, email: str | None = None) -> str:
     """Commit the attempt with the ids that the wire will see, before the first byte; the attempt's id.
 
-    Raises ``LeaseLost``, ``Elsewhere``, ``standing.NotNow`` where it may not be sent through the opened gateway (any more), and
-    ``standing.Stopped`` where it may not be sent at all.
+    ``email`` is where a gateway that sends mails would write to. Raises ``LeaseLost``, ``Elsewhere``, ``standing.NotNow``
+    where it may not be sent through the opened gateway (any more), ``standing.Stopped`` where it may not be sent at all,
+    ``four_eyes.NotApproved`` where a second person has not approved it, and ``elsewhere.NumberTaken`` where another document
+    leaves under its number.
     """
     attempt_id = new_id()
     now = utcnow()
@@ -252,10 +293,14 @@ def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened) -> st
         earlier = _attempts(lease.delivery_id)
         if earlier and outcomes.went_elsewhere(lease.delivery_id, opened.place):
             raise Elsewhere
+        four_eyes.require(lease.delivery_id, email)
         move(lease, S.LEASED, S.SENDING, Mover.HOLDER, tries=Delivery.tries + 1, next_at=now + LEASE)
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
+        waiting.end(delivery)
         may_have_arrived = earlier > 0 and outcomes.may_have_arrived(delivery.id)
         delivery.environment = trials.reached(delivery, opened.environment, may_have_arrived)
+        adaptor = session.get_one(Adaptor, delivery.adaptor_id)
+        elsewhere.require(delivery.document, adaptor, delivery.environment)
         if delivery.first_sent_at is None:
             delivery.first_sent_at = now
         session.add(

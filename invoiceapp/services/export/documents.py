@@ -54,6 +54,10 @@ class _Buyer:
 
 
 _UNKNOWN = _Buyer()
+_HANDLED = Text(
+    "En af jer har taget sig af dokumentet udenfor. Tag det op igen på dets egen side, hvis det skal sendes herfra.",
+    "One of you has taken care of the document outside. Take it up again on its own page if it is to be sent from here.",
+)
 
 
 def _lasting(value: Any, volatile: frozenset[str]) -> Any:
@@ -117,10 +121,12 @@ def refresh(document: Document, read: SourceDocument) -> None:
     document.issue_date = read.issue_date
     document.approved_at = read.approved_at.isoformat() if read.approved_at else None
     document.customer_source_id = read.customer_id
+    document.credits_source_id = read.credits_id
     document.customer_name = cut(read.customer_name, 500)
     document.currency = cut(read.currency, 3)
     document.net, document.vat = read.net, read.vat
-    document.order_number = cut(read.order_number, 200) or None
+    document.order_number = document.customer_order = cut(read.order_number, 200) or None
+    document.supplier_order = None
     document.bundle = dict(read.bundle)
     document.bundle_sha256 = revision(read, _volatile(document.adaptor_id))
 
@@ -148,7 +154,7 @@ def _take_in(read: SourceDocument, document: Document | None, adaptor: Adaptor, 
         db.session.flush()
         events.of_document("fetched", document)
     elif document.bundle_sha256 != (found := revision(read, _volatile(adaptor.id))):
-        if document.stage is Stage.CONVERTED and not is_blocked:
+        if document.stage in (Stage.CONVERTED, Stage.HANDLED) and not is_blocked:
             _note_change(document, found)
         else:
             refresh(document, read)
@@ -171,12 +177,14 @@ def _wants_export(document: Document, adaptor: Adaptor, buyer: _Buyer, is_blocke
         return False
     if _is_excluded(document, adaptor, buyer):
         return False
-    return document.stage is Stage.LISTED or is_blocked
+    return is_blocked or (document.stage is Stage.LISTED and not selection.may_have_left(document, adaptor))
 
 
 def _why_left_out(document: Document, adaptor: Adaptor, buyer: _Buyer) -> dict[str, str] | None:
     """Why the settings keep a document back that a person asked for, as ``Tally.left_out`` has it."""
     named = {"id": document.source_id, "number": document.number, "document": document.id}
+    if document.stage is Stage.HANDLED:
+        return text_dict(_HANDLED, **named)
     if document.stage is Stage.SKIPPED and document.error:
         return text_dict(Text(document.error["da"], document.error["en"]), **named)
     if document.stage is not Stage.LISTED or not buyer.is_active:
@@ -185,18 +193,25 @@ def _why_left_out(document: Document, adaptor: Adaptor, buyer: _Buyer) -> dict[s
         return text_dict(selection.too_old(document, adaptor.start_date), fix="start_date", **named)
     if _is_excluded(document, adaptor, buyer):
         return text_dict(selection.excluded(document.type).long, **named)
-    return None
+    return text_dict(selection.RESTORED.long, **named) if selection.may_have_left(document, adaptor) else None
+
+
+def _is_kept_back(document: Document, adaptor: Adaptor, buyer: _Buyer) -> bool:
+    """Whether it would be exported, had the adaptor not been brought back from a backup."""
+    is_listed = document.stage is Stage.LISTED and buyer.is_active and not selection.is_too_old(document, adaptor)
+    return is_listed and selection.may_have_left(document, adaptor)
 
 
 def _count(tally: Tally, run: Run, document: Document, adaptor: Adaptor, buyer: _Buyer) -> None:
     """Note what became of a document that is not queued now."""
-    why = _why_left_out(document, adaptor, buyer) if run.query and not run.only_reads else None
+    is_told = not run.only_reads and bool(run.query or _is_kept_back(document, adaptor, buyer))
+    why = _why_left_out(document, adaptor, buyer) if is_told else None
     if document.run_id == run.id:
         # Queued before this run's worker died.
         tally.queued += 1
     elif why is not None:
         tally.left_out.append(why)
-    elif document.stage is Stage.CONVERTED:
+    elif document.stage in (Stage.CONVERTED, Stage.HANDLED):
         tally.already_exported += 1
     elif document.stage is Stage.LISTED:
         tally.not_activated += 1
@@ -218,7 +233,8 @@ def ingest(run: Run, adaptor: Adaptor, read: Sequence[SourceDocument]) -> Tally:
     """
     known = _known(adaptor.id, read)
     buyers = _buyers(adaptor.id, read)
-    blocked = _in_state(list(known.values()), DeliveryState.BLOCKED)
+    # What a person takes care of outside keeps its blocked delivery, and is nobody else's.
+    blocked = _in_state([one for one in known.values() if one.stage is not Stage.HANDLED], DeliveryState.BLOCKED)
     cancelled = _in_state(list(known.values()), DeliveryState.CANCELLED) - blocked
     tested = _only_tested(run, adaptor, list(known.values()), buyers)
     tally = Tally(read=len(read))

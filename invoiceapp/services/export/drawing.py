@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -69,8 +70,17 @@ def draw(invoice: Invoice) -> bytes:
 
 def write(fmt: Format, invoice: Invoice, parameters: Parameters | None = None) -> bytes:
     """The invoice in a format that is drawn. Raises ``CannotDraw``."""
+    return _drawn(f"invoice {invoice.number}", _written, fmt.id, invoice, parameters)
+
+
+def page(html: str, identifier: str, made: str) -> bytes:
+    """A page of ours, as ``writer.write_page``. Raises ``CannotDraw``."""
+    return _drawn(f"page {identifier}", writer.write_page, html, identifier, made)
+
+
+def _drawn(what: str, draw_it: Callable[..., bytes], *arguments: object) -> bytes:
     try:
-        return _executor().submit(_written, fmt.id, invoice, parameters).result(_DEADLINE)
+        return _executor().submit(draw_it, *arguments).result(_DEADLINE)
     except writer.PdfEngineMissing as error:
         raise CannotDraw(
             Text(
@@ -85,7 +95,7 @@ def write(fmt: Format, invoice: Invoice, parameters: Parameters | None = None) -
         ) from error
     except Exception as error:
         # Whatever this document does to the engine: its drawing fails, nothing else.
-        log.exception("invoice %s could not be drawn", invoice.number)
+        log.exception("%s could not be drawn", what)
         raise CannotDraw(
             Text(
                 "PDF'en kan ikke tegnes på grund af en fejl i programmet.",

@@ -14,17 +14,32 @@ from typing import Any
 
 from sqlalchemy import Update, exists, func, select, update
 
-from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState
-from invoiceapp.domain.findings import Finding, Text
+from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState, Mover
+from invoiceapp.domain.findings import Finding, Text, has_fatal
+from invoiceapp.domain.four_eyes import accounts_of
 from invoiceapp.domain.invoice import Invoice
 from invoiceapp.formats.base import Format
 from invoiceapp.formats.base import registry as formats
-from invoiceapp.models import Adaptor, Delivery, Document, ExportRule, Gateway, Rendition, Stage, db, new_id, utcnow
+from invoiceapp.models import (
+    Adaptor,
+    Delivery,
+    Document,
+    ExportRule,
+    Gateway,
+    Rendition,
+    Stage,
+    cut,
+    db,
+    new_id,
+    utcnow,
+)
 from invoiceapp.services.configuration.versions import version
 from invoiceapp.services.database import changed, transaction
+from invoiceapp.services.delivery.moves import require
 from invoiceapp.services.errors import text_dict
+from invoiceapp.services.reach.destination import Destination
 
-from . import events, interchanges, naming, trials
+from . import elsewhere, events, four_eyes, interchanges, naming, trials
 from .rendering import Rendered, filename
 
 
@@ -36,18 +51,26 @@ class Work:
     bundle: dict[str, Any]
     adaptor: Adaptor
     rule: ExportRule
-    gateway: Gateway
+    chosen: Gateway
+    """The rule's own"""
     token: str
+    destination: Destination
+    """Where it goes: the rule's own gateway and format, or those that its network gateway has found"""
+
+    @property
+    def gateway(self) -> Gateway:
+        """What it is sent through."""
+        return self.destination.gateway
 
     @property
     def basis(self) -> str:
         """Fingerprint of everything that people decide about the customer's documents, as this work read it."""
-        return _basis(self.adaptor, self.rule, self.gateway)
+        return _basis(self.adaptor, self.rule, self.chosen)
 
     @property
     def format(self) -> Format:
-        """The rule's format. Raises ``KeyError`` where this installation does not have it (any more)."""
-        return formats()[self.rule.format]
+        """What it becomes. Raises ``KeyError`` where this installation does not have it (any more)."""
+        return formats()[self.destination.format]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +83,10 @@ class Pdf:
 
 class SettingsChanged(Exception):
     """Somebody saved other settings during the conversion: its result is thrown away and made anew."""
+
+
+class Overtaken(SettingsChanged):
+    """Another document took the number during the conversion: made anew, it is skipped or blocked with words."""
 
 
 def _basis(adaptor: Any, rule: Any, gateway: Any) -> str:
@@ -121,7 +148,7 @@ def idempotency_key(work: Work, sha256: str) -> str:
     document = work.document
     parts = (
         document.subscription_id, document.adaptor_id, document.source_id, document.bundle_sha256,
-        work.rule.format, work.gateway.id, sha256, *trials.key_parts(work.gateway),
+        work.destination.format, work.gateway.id, sha256, *trials.key_parts(work.gateway),
     )  # fmt: skip
     digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
     return base64.b32encode(digest[:20]).decode("ascii").lower()
@@ -188,6 +215,7 @@ def _due_before(document_id: str) -> datetime | None:
 
 
 def _supersede_blocked(document_id: str) -> None:
+    require(DeliveryState.BLOCKED, DeliveryState.SUPERSEDED, Mover.CONVERTER)
     db.session.execute(
         update(Delivery)
         .where(Delivery.document_id == document_id, Delivery.state == DeliveryState.BLOCKED)
@@ -209,11 +237,11 @@ def leave_out(work: Work, stage: Stage, why: Text, kind: str, **more: str) -> No
             return
         _require_same_settings(work)
         _supersede_blocked(work.document.id)
-        events.of_document(kind, work.document, **text_dict(why))
+        events.of_document(kind, work.document, **text_dict(why, **more))
 
 
 def _describe(delivery: Delivery, work: Work, findings: list[Finding]) -> None:
-    delivery.format, delivery.transport = work.rule.format, work.gateway.kind
+    delivery.format, delivery.transport = work.destination.format, work.gateway.kind
     delivery.run_id, delivery.environment = work.document.run_id, work.gateway.environment
     delivery.findings = [finding.to_dict() for finding in findings]
 
@@ -223,6 +251,7 @@ def keep_blocked(work: Work, findings: list[Finding], pdf: Pdf | None) -> None:
     with transaction() as session:
         if not _finish_document(work, pdf):
             return
+        four_eyes.forget(work.document.id)
         delivery = _delivery(work)
         _describe(delivery, work, findings)
         delivery.state, delivery.next_at = DeliveryState.BLOCKED, None
@@ -238,10 +267,7 @@ def keep_rendition(
 
     ``more`` are findings about this sending, not about the bytes; ``hold`` is how long a person may still stop it.
     """
-    findings = [*more, *rendered.findings]
-    stopped_by = [finding.rule for finding in findings if finding.is_fatal]
-    may_leave = rendered.may_leave and not stopped_by
-    now = utcnow()
+    findings, now = [*more, *rendered.findings], utcnow()
     with transaction() as session:
         if not _finish_document(work, pdf):
             return
@@ -249,10 +275,20 @@ def keep_rendition(
         rendition = _rendition(work, rendered, invoice, sha256, size)
         rendition.filename = filename(invoice, work.format, name, key)
         session.add(rendition)
+        if rendered.may_leave and not has_fatal(findings):
+            findings += four_eyes.findings(_sending(work, invoice, rendition))
+        else:
+            four_eyes.forget(work.document.id)
+        if rendered.may_leave and not has_fatal(findings):
+            _take_number(work)
+        stopped_by = [finding.rule for finding in findings if finding.is_fatal]
+        may_leave = rendered.may_leave and not stopped_by
+        _note_orders(work.document, invoice)
         delivery = _delivery(work)
         _describe(delivery, work, findings)
         delivery.rendition_id = rendition.id
         delivery.idem_key = key
+        require(DeliveryState.BLOCKED, DeliveryState.PENDING, Mover.CONVERTER)
         delivery.state = DeliveryState.PENDING if may_leave else DeliveryState.BLOCKED
         due = min(filter(None, (delivery.next_at, now + hold)))
         delivery.next_at = due if may_leave else None
@@ -267,6 +303,35 @@ def keep_rendition(
         events.of_delivery("validated", delivery, rules=rules)
         if due > now:
             events.of_delivery("held", delivery, until=due.isoformat())
+
+
+def _take_number(work: Work) -> None:
+    """Raises ``Overtaken``. The transaction that makes the delivery also makes its document the one under this number."""
+    try:
+        elsewhere.require(work.document, work.adaptor, work.gateway.environment)
+    except elsewhere.NumberTaken as error:
+        raise Overtaken from error
+
+
+def _sending(work: Work, invoice: Invoice, rendition: Rendition) -> four_eyes.Sending:
+    """For the gate of four eyes. Inside the caller's transaction."""
+    gateway = db.session.get_one(Gateway, work.gateway.id, populate_existing=True)
+    customer_id = work.rule.customer_id
+    return four_eyes.Sending(
+        work.document, work.adaptor.id, customer_id, gateway, accounts_of(invoice.payment), rendition.receiver,
+        four_eyes.email_to(customer_id, work.adaptor.id),
+    )  # fmt: skip
+
+
+def _note_orders(document: Document, invoice: Invoice) -> None:
+    """The order numbers that the receiver will see, for lists. The document is locked."""
+    found = {
+        "customer_order": cut(invoice.order_reference or document.order_number, 200),
+        "supplier_order": cut(invoice.sales_order_reference, 200),
+    }
+    db.session.execute(
+        update(Document).where(Document.id == document.id).values(**found).execution_options(synchronize_session=False)
+    )
 
 
 def _rendition(work: Work, rendered: Rendered, invoice: Invoice, sha256: str, size: int) -> Rendition:
@@ -288,4 +353,5 @@ def _rendition(work: Work, rendered: Rendered, invoice: Invoice, sha256: str, si
         ],
         missing_rule_sets=list(rendered.report.missing),
         findings=[finding.to_dict() for finding in rendered.findings],
+        accounts=four_eyes.accounts_in(invoice),
     )

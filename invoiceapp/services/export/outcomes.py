@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,20 +13,27 @@ from sqlalchemy import exists, or_, select, update
 from invoiceapp.domain.delivery import FIRST_QUESTION, DeliveryState, Mover, Replay, after_crash_in_sending, next_retry
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Receipt as WireReceipt
-from invoiceapp.gateways.base import Refused, Rejected, TransportError, Unavailable, Unknown
+from invoiceapp.gateways.base import Refused, Rejected, TransportError, Unavailable, Unknown, registry
 from invoiceapp.models import Attempt, Delivery, Receipt, db, utcnow
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import transaction
+from invoiceapp.services.delivery.moves import Lease, LeaseLost, lock_document, move
 from invoiceapp.services.errors import text_dict
 
 from . import events
-from .leases import Lease, LeaseLost, move
 
 log = logging.getLogger(__name__)
 
 S = DeliveryState
+#: In an attempt's error: ``Unavailable.is_remembered``.
+_REMEMBERED = "remembered"
+#: In an attempt's ids: where it went, where the gateway's settings do not say that.
+_ADDRESS = "address"
 #: ``Attempt.outcome`` of a try that the partner said yes to.
 ACCEPTED = "accepted"
+
+#: After an acceptance, when the partner is first asked what became of it, where it can be asked.
+FIRST_POLL = timedelta(seconds=30)
 
 _may_have = or_(Attempt.outcome.is_(None), Attempt.outcome.in_((Unknown.__name__.lower(), ACCEPTED)))
 
@@ -54,7 +62,8 @@ def accept(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
                 move(lease, S.ACCEPTED, S.DELIVERED, Mover.HOLDER)
             _add_receipt(lease, attempt_id, receipt)
             delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-            events.of_delivery(delivery.state.value, delivery, reference=receipt.reference)
+            begin_polling(delivery)
+            events.of_delivery(delivery.state.value, delivery, reference=receipt.reference, **told_by(delivery))
     except LeaseLost:
         _accept_late(lease, attempt_id, receipt)
         raise
@@ -67,6 +76,7 @@ _LATE = (S.PENDING, S.OUTCOME_UNKNOWN, S.FAILED)
 def _accept_late(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
     """The partner has said yes to a try whose lease was lost meanwhile."""
     with transaction() as session:
+        lock_document(lease.delivery_id)
         _add_receipt(lease, attempt_id, receipt)
         delivery = session.get_one(
             Delivery, lease.delivery_id, populate_existing=True, with_for_update={"of": Delivery}
@@ -80,7 +90,25 @@ def _accept_late(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
             if receipt.proves_arrival and receipt.final:
                 move(now, S.ACCEPTED, S.DELIVERED, Mover.MATCHER)
             session.refresh(delivery)
+            begin_polling(delivery)
         events.of_delivery("late_receipt", delivery, reference=receipt.reference)
+
+
+def begin_polling(delivery: Delivery) -> None:
+    """Set when its partner is first asked; in the transaction that has moved it to accepted."""
+    transport = registry().get(delivery.gateway.kind)
+    if transport is not None and transport.polls:
+        delivery.poll_at, delivery.polls = utcnow() + FIRST_POLL, 0
+
+
+def told_by(delivery: Delivery) -> dict[str, str]:
+    """Who speaks where a gateway's own evidence has moved it: ``by`` of an event, empty for what is no network."""
+    transport = registry().get(delivery.gateway.kind)
+    if transport is None or not transport.networks or delivery.state not in (S.ACCEPTED, S.DELIVERED):
+        return {}
+    # A provider that has taken it has not handed it over yet; an access point that we reach ourselves is the network.
+    is_provider = delivery.state is S.ACCEPTED and not transport.wants_endpoint
+    return {"by": "provider" if is_provider else "network"}
 
 
 def overdue_at(receipt: WireReceipt) -> datetime | None:
@@ -126,12 +154,21 @@ def give_back(lease: Lease, attempt_id: str, error: TransportError, replay: Repl
 
 
 def _stored(error: TransportError, text: Text) -> dict[str, str]:
-    return text_dict(text, **{"class": type(error).__name__, "detail": error.detail[:500]})
+    known = {_REMEMBERED: "yes"} if isinstance(error, Unavailable) and error.is_remembered else {}
+    return text_dict(text, **{"class": type(error).__name__, "detail": error.detail[:500]}, **known)
 
 
 def may_have_arrived(delivery_id: str) -> bool:
     """Whether any try so far ended without an answer, with its worker, or with a yes whose later receipt never came."""
     return bool(db.session.scalar(select(exists().where(Attempt.delivery_id == delivery_id, _may_have))))
+
+
+def is_a_known_repetition(delivery_id: str) -> bool:
+    """Whether "I have that already" would prove that an earlier try arrived: one may have, and the partner remembers
+    none that it did not take.
+    """
+    errors = db.session.scalars(select(Attempt.error).where(Attempt.delivery_id == delivery_id)).all()
+    return may_have_arrived(delivery_id) and not any(error and _REMEMBERED in error for error in errors)
 
 
 def went_elsewhere(delivery_id: str, place: str) -> bool:
@@ -141,6 +178,30 @@ def went_elsewhere(delivery_id: str, place: str) -> bool:
     """
     elsewhere = exists().where(Attempt.delivery_id == delivery_id, _may_have, Attempt.place != place)
     return bool(db.session.scalar(select(elsewhere)))
+
+
+def any_went_elsewhere(attempts: Iterable[Attempt], place: str) -> bool:
+    """``went_elsewhere`` of attempts that were read already."""
+    return any(_is_open(one) and one.place not in (None, place) for one in attempts)
+
+
+def is_addressed_anew(delivery_id: str, address: str) -> bool:
+    """Whether a try that may have arrived went to another receiving address than ``address``, as with ``went_elsewhere``.
+
+    Else the address is noted for the newest try, which is about to use it. Inside the caller's transaction.
+    """
+    tries = select(Attempt).where(Attempt.delivery_id == delivery_id).order_by(Attempt.number)
+    *earlier, newest = db.session.scalars(tries.execution_options(populate_existing=True)).all()
+    told = {one.wire_ids.get(_ADDRESS, address) for one in earlier if _is_open(one)}
+    if told - {address}:
+        return True
+    newest.wire_ids = {**newest.wire_ids, _ADDRESS: address}
+    return False
+
+
+def _is_open(attempt: Attempt) -> bool:
+    """``_may_have`` of a row."""
+    return attempt.outcome in (None, Unknown.__name__.lower(), ACCEPTED)
 
 
 def leave_elsewhere(lease: Lease) -> None:

@@ -7,6 +7,7 @@ Where the partner recognises a repetition (``Replay.SAFE``) the same ids are sen
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 
 from sqlalchemy import func, select, update
@@ -14,16 +15,16 @@ from sqlalchemy import func, select, update
 from invoiceapp.domain.delivery import NOES, DeliveryState, Mover, Replay, next_question
 from invoiceapp.gateways.base import Receipt as WireReceipt
 from invoiceapp.gateways.base import Transport, TransportError
-from invoiceapp.models import Adaptor, Attempt, Delivery, Event, Gateway, Receipt, db, utcnow
+from invoiceapp.models import Adaptor, Attempt, Delivery, Document, Event, Gateway, Receipt, Stage, db, utcnow
 from invoiceapp.services import bell
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import changed, transaction
+from invoiceapp.services.delivery.moves import Lease, LeaseLost, move
 from invoiceapp.services.errors import ServiceError
 
 from . import archive, breaker, events, standing
 from .consignments import consignment_of
-from .leases import Lease, LeaseLost, move
-from .outcomes import overdue_at, went_elsewhere
+from .outcomes import begin_polling, overdue_at, told_by, went_elsewhere
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,10 @@ def due(limit: int = BATCH) -> list[Lease]:
         select(Delivery.id, Delivery.gateway_id, Delivery.fence)
         .join(Gateway, Gateway.id == Delivery.gateway_id)
         .join(Adaptor, Adaptor.id == Delivery.adaptor_id)
+        .join(Document, Document.id == Delivery.document_id)
         .where(
             Delivery.state == S.OUTCOME_UNKNOWN, Delivery.next_at <= utcnow(), Gateway.paused_at.is_(None),
-            breaker.may_try(), standing.working(), standing.within_reach(),
+            Document.stage != Stage.HANDLED, breaker.may_try(), standing.working(), standing.within_reach(),
         )
         .order_by(Delivery.next_at, Delivery.id)
         .limit(limit)
@@ -129,17 +131,27 @@ def _ask_partner(lease: Lease, transport: Transport, asked: int, noes: int) -> N
 
 def _history(delivery_id: str) -> tuple[int, int]:
     """Questions since the last try, and the proven noes among the answers."""
-    last = select(func.max(Attempt.created_at)).where(Attempt.delivery_id == delivery_id).scalar_subquery()
-    lines = db.session.scalars(
-        select(Event).where(Event.delivery_id == delivery_id, Event.kind == ASKED, Event.created_at >= last)
-    ).all()
-    return len(lines), sum(line.data.get("answer") == "no" for line in lines)
+    lines = db.session.scalars(select(Event).where(Event.delivery_id == delivery_id, Event.kind == ASKED)).all()
+    answers = answers_since(_last_try(delivery_id), lines)
+    return len(answers), answers.count("no")
+
+
+def answers_since(last: int, lines: Iterable[Event]) -> list[object]:
+    """What was answered to each question since the try with that number.
+
+    By the number, not by moments: these come from the clocks of several machines.
+    """
+    return [line.data.get("answer") for line in lines if line.kind == ASKED and line.data.get("attempt") == last]
+
+
+def _last_try(delivery_id: str) -> int:
+    return db.session.scalar(select(func.max(Attempt.number)).where(Attempt.delivery_id == delivery_id)) or 0
 
 
 def _note(lease: Lease, answer: str) -> None:
     with transaction() as session:
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-        events.of_delivery(ASKED, delivery, answer=answer)
+        events.of_delivery(ASKED, delivery, answer=answer, attempt=_last_try(lease.delivery_id))
 
 
 def _later(lease: Lease, asked: int) -> None:
@@ -183,4 +195,5 @@ def _found(lease: Lease, found: WireReceipt) -> None:
             )
         )  # fmt: skip
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-        events.of_delivery(delivery.state.value, delivery, reference=found.reference)
+        begin_polling(delivery)
+        events.of_delivery(delivery.state.value, delivery, reference=found.reference, **told_by(delivery))

@@ -1,15 +1,15 @@
-"""Reading for pages and scripts: lists with keyset paging, counts, one document with all that belongs to it."""
+"""Reading for pages and scripts: one document with all that belongs to it, runs, and deliveries as JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import func, or_, select
 
-from invoiceapp.domain.delivery import ARRIVED, IN_PROGRESS, NEEDS_PERSON, DeliveryState
+from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import (
@@ -30,8 +30,6 @@ from invoiceapp.services.errors import ServiceError
 
 from .runs import progress
 from .selection import Reason, why_listed
-
-PAGE = 50
 
 
 def find_adaptor(text: str) -> Adaptor:
@@ -100,19 +98,6 @@ def format_label(format_id: str) -> Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """What a list shows; every value comes from the URL and goes back into it."""
-
-    group: str = "all"
-    """``all``, ``person``, ``progress`` (queued documents too), ``arrived``, a delivery state, or a document's stage"""
-    text: str = ""
-    run_id: str = ""
-    """Only documents that this run queued"""
-    after: str = ""
-    """Keyset cursor: ``<issue date>_<document id>`` of the last row of the page before"""
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """One document on the dashboard."""
 
@@ -123,8 +108,8 @@ class Row:
 
     @property
     def status(self) -> str:
-        """The delivery's state; the stage of a document that has none, is being converted again or was left out."""
-        left_out = self.document.stage in (Stage.QUEUED, Stage.SKIPPED)
+        """The delivery's state; the stage of a document that has none, is being converted again, was left out or handled."""
+        left_out = self.document.stage in (Stage.QUEUED, Stage.SKIPPED, Stage.HANDLED)
         if self.delivery is None or left_out or self.delivery.state is DeliveryState.SUPERSEDED:
             return self.document.stage.value
         return self.delivery.state.value
@@ -137,110 +122,6 @@ class Row:
             return None
         was_tried = one.tries > 0 or one.first_sent_at is not None
         return one.next_at if not was_tried and one.next_at > utcnow() else None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Rows and the cursor of the next, older page ("" at the end)."""
-
-    rows: list[Row]
-    older: str
-
-
-_GROUPS = {"person": NEEDS_PERSON, "progress": IN_PROGRESS, "arrived": ARRIVED}
-_STATES = frozenset(state.value for state in DeliveryState)
-_STAGES = frozenset(stage.value for stage in Stage)
-_CURRENT = Delivery.state != DeliveryState.SUPERSEDED
-
-
-def _newest_delivery() -> Any:
-    """The delivery to show for a document: its newest."""
-    inner = aliased(Delivery)
-    return (
-        select(func.max(inner.id)).where(inner.document_id == Document.id, inner.state != DeliveryState.SUPERSEDED)
-    ).scalar_subquery()
-
-
-def _narrow(query: Select[Any], wanted: Filter) -> Select[Any]:
-    if wanted.group == "progress":
-        query = query.where(or_(Delivery.state.in_(IN_PROGRESS), Document.stage == Stage.QUEUED))
-    elif wanted.group in _GROUPS:
-        query = query.where(Delivery.state.in_(_GROUPS[wanted.group]))
-    elif wanted.group in _STATES:
-        query = query.where(Delivery.state == DeliveryState(wanted.group))
-    elif wanted.group in _STAGES:
-        query = query.where(Document.stage == Stage(wanted.group))
-    if wanted.run_id:
-        query = query.where(Document.run_id == wanted.run_id)
-    return query
-
-
-def _matches(text: str) -> Any:
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    like = f"%{escaped}%"
-    return or_(
-        Document.number.ilike(f"{escaped}%", escape="\\"),
-        Document.customer_name.ilike(like, escape="\\"),
-        Document.order_number.ilike(like, escape="\\"),
-    )
-
-
-def _cursor(text: str) -> tuple[date, str] | None:
-    """The position in a cursor; None for anything that is not one of ours."""
-    issued, _, last_id = text.partition("_")
-    try:
-        return (date.fromisoformat(issued), last_id) if last_id else None
-    except ValueError:
-        return None
-
-
-def documents_page(adaptor_id: str, wanted: Filter, size: int = PAGE) -> Page:
-    """Newest first by issue date; older pages by keyset, so that page 10 000 costs what page 1 costs."""
-    query: Any = (
-        select(Document, Delivery)
-        .outerjoin(Delivery, Delivery.id == _newest_delivery())
-        .where(Document.adaptor_id == adaptor_id)
-        .order_by(Document.issue_date.desc(), Document.id.desc())
-        .limit(size + 1)
-    )
-    query = _narrow(query, wanted)
-    if wanted.text:
-        query = query.where(_matches(wanted.text))
-    cursor = _cursor(wanted.after)
-    if cursor is not None:
-        issued, last_id = cursor
-        query = query.where(
-            or_(Document.issue_date < issued, (Document.issue_date == issued) & (Document.id < last_id))
-        )
-    found = db.session.execute(query).all()
-    reasons = why_listed(document for document, _delivery in found)
-    rows = [Row(document, delivery, reasons.get(document.id)) for document, delivery in found]
-    last = rows[size - 1].document if len(rows) > size else None
-    return Page(rows[:size], f"{last.issue_date.isoformat()}_{last.id}" if last else "")
-
-
-def counts(adaptor_id: str) -> dict[str, int]:
-    """Documents by where they are: ``total``, ``person``, ``progress``, ``arrived``, ``waiting``, ``listed``, ``unusable``, ``skipped``."""
-    stages = dict(
-        db.session.execute(
-            select(Document.stage, func.count()).where(Document.adaptor_id == adaptor_id).group_by(Document.stage)
-        ).all()
-    )
-    states = dict(
-        db.session.execute(
-            select(Delivery.state, func.count())
-            .where(Delivery.adaptor_id == adaptor_id, _CURRENT)
-            .group_by(Delivery.state)
-        ).all()
-    )
-    return {
-        "total": sum(stages.values()),
-        "waiting": stages.get(Stage.QUEUED, 0),
-        "listed": stages.get(Stage.LISTED, 0),
-        "unusable": stages.get(Stage.UNUSABLE, 0),
-        "skipped": stages.get(Stage.SKIPPED, 0),
-        **{name: sum(states.get(state, 0) for state in group) for name, group in _GROUPS.items()},
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,22 +152,30 @@ class Story:
 
 
 def story(document: Document) -> Story:
-    """Everything about one document, in six queries however much there is."""
-    deliveries = list(
-        db.session.scalars(select(Delivery).where(Delivery.document_id == document.id).order_by(Delivery.id.desc()))
-    )
-    ids = [delivery.id for delivery in deliveries]
-    attempts: dict[str, list[Attempt]] = {}
-    for attempt in db.session.scalars(select(Attempt).where(Attempt.delivery_id.in_(ids)).order_by(Attempt.id)):
-        attempts.setdefault(attempt.delivery_id, []).append(attempt)
-    receipts: dict[str, list[Receipt]] = {}
-    for receipt in db.session.scalars(select(Receipt).where(Receipt.delivery_id.in_(ids)).order_by(Receipt.id)):
-        receipts.setdefault(receipt.delivery_id, []).append(receipt)
-    renditions = db.session.scalars(select(Rendition).where(Rendition.document_id == document.id))
-    events = db.session.scalars(
-        select(Event).where(Event.document_id == document.id).order_by(Event.created_at, Event.id)
-    )
-    return Story(document, deliveries, {r.id: r for r in renditions}, attempts, receipts, list(events))
+    """Everything about one document."""
+    return stories([document])[document.id]
+
+
+def stories(documents: Collection[Document]) -> dict[str, Story]:
+    """By the document's id: everything about it, in five queries however much there is."""
+    ids = [document.id for document in documents]
+    found = {document.id: Story(document, [], {}, {}, {}, []) for document in documents}
+    its: dict[str, Story] = {}
+    for delivery in db.session.scalars(
+        select(Delivery).where(Delivery.document_id.in_(ids)).order_by(Delivery.id.desc())
+    ):
+        its[delivery.id] = found[delivery.document_id]
+        its[delivery.id].deliveries.append(delivery)
+    for attempt in db.session.scalars(select(Attempt).where(Attempt.delivery_id.in_(its)).order_by(Attempt.id)):
+        its[attempt.delivery_id].attempts.setdefault(attempt.delivery_id, []).append(attempt)
+    for receipt in db.session.scalars(select(Receipt).where(Receipt.delivery_id.in_(its)).order_by(Receipt.id)):
+        its[receipt.delivery_id].receipts.setdefault(receipt.delivery_id, []).append(receipt)
+    for rendition in db.session.scalars(select(Rendition).where(Rendition.document_id.in_(ids))):
+        found[rendition.document_id].renditions[rendition.id] = rendition
+    events = select(Event).where(Event.document_id.in_(ids)).order_by(Event.created_at, Event.id)
+    for event in db.session.scalars(events):
+        found[str(event.document_id)].events.append(event)
+    return found
 
 
 def latest_runs(adaptor_id: str, limit: int = 10) -> list[Run]:

@@ -9,9 +9,9 @@ from invoiceapp.domain.findings import Finding
 from invoiceapp.models import Adaptor, Delivery, Gateway
 from invoiceapp.services.configuration.environments import not_allowed
 from invoiceapp.services.database import transaction
+from invoiceapp.services.delivery.moves import Lease, LeaseLost, move
 
 from . import events, standing
-from .leases import Lease, LeaseLost, move
 
 S = DeliveryState
 _BATCH = 200

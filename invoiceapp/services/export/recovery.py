@@ -13,10 +13,10 @@ from invoiceapp.gateways.base import registry
 from invoiceapp.models import Delivery, Gateway, db, utcnow
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import transaction
+from invoiceapp.services.delivery.moves import Lease, LeaseLost, move
 from invoiceapp.services.errors import ServiceError, text_dict
 
 from . import events
-from .leases import Lease, LeaseLost, move
 from .outcomes import first_question
 
 log = logging.getLogger(__name__)
@@ -107,9 +107,9 @@ def expire_receipts(now: datetime | None = None) -> int:
 
 
 def _is_looked_for() -> ColumnElement[bool]:
-    """Nothing is missed where nobody looks: what a paused gateway would have to collect."""
-    collecting = [kind for kind, transport in registry().items() if transport.fetches]
-    idle = select(Gateway.id).where(Gateway.kind.in_(collecting), Gateway.paused_at.is_not(None))
+    """Nothing is missed where nobody looks or asks: what a paused gateway would have to."""
+    looking = [kind for kind, transport in registry().items() if transport.fetches or transport.polls]
+    idle = select(Gateway.id).where(Gateway.kind.in_(looking), Gateway.paused_at.is_not(None))
     return Delivery.gateway_id.not_in(idle)
 
 

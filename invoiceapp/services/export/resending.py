@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select, true
 
 from invoiceapp.domain.delivery import DeliveryState, Mover
-from invoiceapp.models import Delivery, Gateway, db, utcnow
+from invoiceapp.models import Delivery, Document, Gateway, Stage, db, utcnow
 from invoiceapp.services import bell
 from invoiceapp.services.database import transaction
+from invoiceapp.services.delivery.moves import Lease, LeaseLost, lock_documents, move
 
 from . import events
-from .leases import Lease, LeaseLost, move
 
 S = DeliveryState
 #: Deliveries that one transaction moves.
@@ -36,23 +37,33 @@ def usual_start(gateway: Gateway) -> datetime:
     return min(filter(None, (gateway.paused_at, gateway.failing_since, utcnow() - _LOOK_BACK)))
 
 
-def count(gateway_id: str, since: datetime) -> Failed:
-    """What ended since then."""
-    of_it = select(func.count()).select_from(Delivery).where(Delivery.gateway_id == gateway_id)
+def count(gateway_id: str, since: datetime, adaptor_ids: Collection[str] | None = None) -> Failed:
+    """What ended since then, of these adaptors; None: of all."""
+    of_it = select(func.count()).select_from(Delivery).where(*_conditions(gateway_id, adaptor_ids))
     failed = of_it.where(Delivery.state == S.FAILED, Delivery.finished_at >= since)
     unclear = of_it.where(Delivery.state == S.OUTCOME_UNKNOWN, Delivery.updated_at >= since)
     return Failed(db.session.scalar(failed) or 0, db.session.scalar(unclear) or 0)
 
 
-def resend(gateway_id: str, since: datetime, actor: str) -> int:
-    """Make them due; how many. May be done twice: what is on its way again is left alone."""
+def _conditions(gateway_id: str, adaptor_ids: Collection[str] | None) -> list[ColumnElement[bool]]:
+    mine = true() if adaptor_ids is None else Delivery.adaptor_id.in_(adaptor_ids)
+    return [Delivery.gateway_id == gateway_id, mine, _not_handled()]
+
+
+def _not_handled() -> ColumnElement[bool]:
+    """What a person takes care of outside is not sent from here."""
+    return ~exists().where(Document.id == Delivery.document_id, Document.stage == Stage.HANDLED)
+
+
+def resend(gateway_id: str, since: datetime, actor: str, adaptor_ids: Collection[str] | None = None) -> int:
+    """Make them due, of these adaptors (None: of all); how many. May be done twice: what is on its way again is left alone."""
     moved, after = 0, ""
     while True:
         with transaction() as session:
             rows = session.execute(
                 select(Delivery.id, Delivery.fence)
                 .where(
-                    Delivery.gateway_id == gateway_id,
+                    *_conditions(gateway_id, adaptor_ids),
                     Delivery.state == S.FAILED,
                     Delivery.finished_at >= since,
                     Delivery.id > after,
@@ -60,6 +71,7 @@ def resend(gateway_id: str, since: datetime, actor: str) -> int:
                 .order_by(Delivery.id)
                 .limit(SLICE)
             ).all()
+            lock_documents([row.id for row in rows])
             moved += sum(_moved(Lease(row.id, gateway_id, row.fence), actor) for row in rows)
         if not rows:
             break

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
 from invoiceapp.sources.base import DocumentQuery
 
 
-def query_to_json(query: DocumentQuery) -> dict[str, Any]:
-    """Stored form of a query; empty conditions are left out."""
+def query_to_json(query: DocumentQuery, not_understood: Sequence[str] = ()) -> dict[str, Any]:
+    """Stored form of a query; empty conditions are left out. ``not_understood``: what a person typed beside it."""
     values: dict[str, Any] = {
         "first_date": query.first_date.isoformat() if query.first_date else None,
         "last_date": query.last_date.isoformat() if query.last_date else None,
         "customer_ids": list(query.customer_ids),
         "numbers": list(query.numbers),
         "ids": list(query.ids),
+        "not_understood": list(not_understood),
     }
     return {name: value for name, value in values.items() if value}
 

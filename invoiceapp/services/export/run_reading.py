@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import update
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Adaptor, Run, RunState, utcnow
+from invoiceapp.models import Adaptor, FoundGroup, Run, RunState, utcnow
 from invoiceapp.services import bell
 from invoiceapp.services.configuration import customer_reading, sources
 from invoiceapp.services.database import changed, transaction
@@ -26,7 +26,7 @@ from invoiceapp.sources.base import (
     SourceUnavailable,
 )
 
-from . import documents, events, standing
+from . import documents, events, found, run_queue, standing
 from .run_queries import query_from_json
 
 log = logging.getLogger(__name__)
@@ -105,6 +105,8 @@ class Work:
     """The same of those that earlier runs could not read either, so older ones"""
     left_out: list[dict[str, str]] = field(default_factory=list)
     """What a person asked for and the settings leave out"""
+    followed_by: str | None = None
+    """The run that somebody asked for meanwhile"""
 
 
 def _ids_of(skipped: Sequence[tuple[str, SourceError]]) -> list[str]:
@@ -177,6 +179,10 @@ def _keep(run_id: str, adaptor_id: str, token: str, chunk: Sequence[SourceDocume
         adaptor = session.get_one(Adaptor, adaptor_id, populate_existing=True)
         standing.require(adaptor)
         tally = documents.ingest(run, adaptor, chunk)
+        if found.is_finding(run):
+            groups = found.keep(run, adaptor, [item.id for item in chunk])
+            tally.not_activated = groups[FoundGroup.NOT_ACTIVATED]
+            tally.already_exported = groups[FoundGroup.EXPORTED]
         result = session.execute(
             update(Run)
             .where(Run.id == run_id, Run.lease_token == token, Run.state == RunState.RUNNING)
@@ -264,3 +270,4 @@ def _finish(run_id: str, token: str, work: Work, problems: list[dict[str, str]])
             adaptor.watermark = work.newest or adaptor.watermark
             adaptor.retry_ids = _to_retry(work)
         events.of_run("run_finished", run, read=run.read, queued=run.queued, skipped=skipped)
+        work.followed_by = run_queue.follow(run)

@@ -11,7 +11,6 @@ from sqlalchemy.exc import IntegrityError
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import (
-    ACTIVE_RUNS,
     Adaptor,
     Customer,
     Delivery,
@@ -32,7 +31,7 @@ from invoiceapp.sources.base import (
     SourceError,
 )
 
-from . import events, standing
+from . import events, run_queue
 from .run_queries import query_to_json
 from .run_reading import LEASE, LeaseLost, read
 from .validators import today
@@ -54,6 +53,7 @@ def start(
     actor: str = "system",
     query: DocumentQuery | None = None,
     only_reads: bool = False,
+    not_understood: Sequence[str] = (),
 ) -> Run:
     """Queue a run: everything new, or what ``query`` names. One that ``only_reads`` exports nothing.
 
@@ -62,21 +62,9 @@ def start(
     try:
         with transaction() as session:
             adaptor = session.get_one(Adaptor, adaptor_id, populate_existing=True)
-            standing.require(adaptor)
-            run = Run(
-                subscription_id=adaptor.subscription_id,
-                adaptor_id=adaptor.id,
-                trigger=trigger,
-                actor=actor,
-                query=query_to_json(query) if query else {},
-                moves_watermark=query is None,
-                only_reads=only_reads,
-                state=RunState.QUEUED,
-            )
-            session.add(run)
-            session.flush()
+            stored = query_to_json(query, not_understood) if query else None
+            run = run_queue.add(adaptor, trigger=trigger, actor=actor, query=stored, only_reads=only_reads)
             run_id = run.id
-            events.of_run("run_started", run, trigger=trigger)
     except IntegrityError as error:
         # The partial unique index uq_run_active: two clicks, or a click and a schedule.
         raise Conflict(
@@ -87,14 +75,14 @@ def start(
     return run
 
 
-def start_manual(
+def find(
     adaptor_id: str, actor: str, *, first_date: date | None = None, last_date: date | None = None,
-    customer_ids: Sequence[str] = (), numbers: Sequence[str] = (),
+    customer_ids: Sequence[str] = (), numbers: Sequence[str] = (), not_understood: Sequence[str] = (),
 ) -> Run:  # fmt: skip
-    """Queue a run of what a person chose; ``customer_ids`` are ids of our rows.
+    """Queue a run that reads what a person looks for, and exports nothing: they choose afterwards (``services/daily/choosing.py``).
 
-    Raises ``Conflict`` as ``start``, ``ServiceError`` where no
-    chosen customer belongs to the adaptor: without a condition everything would be read.
+    ``customer_ids`` are ids of our rows; ``not_understood`` is kept to be told. Raises ``Conflict`` as ``start``,
+    ``ServiceError`` where no chosen customer belongs to the adaptor: without a condition everything would be read.
     """
     chosen = select(Customer.source_id).where(Customer.adaptor_id == adaptor_id, Customer.id.in_(customer_ids))
     source_ids = tuple(db.session.scalars(chosen)) if customer_ids else ()
@@ -106,18 +94,15 @@ def start_manual(
             )
         )
     query = DocumentQuery(first_date=first_date, last_date=last_date, customer_ids=source_ids, numbers=tuple(numbers))
-    return start(adaptor_id, trigger="manual", actor=actor, query=query)
+    return start(
+        adaptor_id, trigger="manual", actor=actor, query=query, only_reads=True, not_understood=tuple(not_understood)
+    )
 
 
 def start_reading(adaptor_id: str, actor: str, days: int = 365) -> Run:
     """Queue a run that fills our lists with the documents of the last ``days`` and sends nothing. Raises ``Conflict``."""
     query = DocumentQuery(first_date=today() - timedelta(days=days))
     return start(adaptor_id, trigger="reading", actor=actor, query=query, only_reads=True)
-
-
-def active(adaptor_id: str) -> Run | None:
-    """The run that is queued or running."""
-    return db.session.scalar(select(Run).where(Run.adaptor_id == adaptor_id, Run.state.in_(ACTIVE_RUNS)))
 
 
 def _claim(run_id: str) -> str | None:
@@ -151,6 +136,8 @@ def execute(run_id: str) -> None:
         work = read(run_id, token)
         if work.seen:
             _look_at_what_was_read(work.adaptor_id)
+        if work.followed_by:
+            bell.ring("execute_run", work.followed_by)
     except SourceError as error:
         if _fail(run_id, token, text_dict(error.text, detail=error.detail)):
             _remember_failure(run_id, error)
@@ -185,7 +172,11 @@ def _fail(run_id: str, token: str, error: dict[str, str]) -> bool:
         )
         if not changed(result):
             return False
-        events.of_run("run_failed", session.get_one(Run, run_id, populate_existing=True), **error)
+        run = session.get_one(Run, run_id, populate_existing=True)
+        events.of_run("run_failed", run, **error)
+        followed_by = run_queue.follow(run)
+    if followed_by:
+        bell.ring("execute_run", followed_by)
     log.warning("run %s failed: %s", run_id, error.get("detail") or error["en"])
     return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from babel.dates import format_date
@@ -38,6 +38,17 @@ TOO_OLD = Reason(
         "The document is older than the first date that is exported. The date can be changed on the adaptor.",
     ),
 )
+RESTORED = Reason(
+    Text("Kan være sendt før gendannelsen", "May have left before the restore"),
+    Text(
+        "Programmet er gendannet fra en sikkerhedskopi, efter at dokumentet blev godkendt. Det kan være sendt allerede, så det "
+        "sendes ikke af sig selv. Spørg modtageren; mangler dokumentet der, så tager en manuel eksport det med.",
+        "The program was restored from a backup after the document was approved. It may have left already, so that it is not "
+        "sent by itself. Ask the receiver; if they do not have it, a manual export takes it.",
+    ),
+)
+#: Sources write times without a zone; Danish summer time is two hours ahead.
+_ZONELESS = timedelta(hours=2)
 _READ_ONLY = Reason(
     Text("Læst, men ikke valgt til eksport", "Read, but not chosen for export"),
     Text(
@@ -88,6 +99,21 @@ def is_too_old(document: Document, adaptor: Adaptor) -> bool:
     return adaptor.start_date is not None and document.issue_date < adaptor.start_date
 
 
+def may_have_left(document: Document, adaptor: Adaptor) -> bool:
+    """Whether it was approved before the adaptor was brought back from a backup: nobody knows whether it has left since.
+
+    Such a document is sent only where a person chooses it.
+    """
+    if adaptor.restored_at is None:
+        return False
+    if document.approved_at is None:
+        return document.issue_date <= adaptor.restored_at.date()
+    approved = datetime.fromisoformat(document.approved_at)
+    if approved.tzinfo is None:
+        approved = approved.replace(tzinfo=UTC) - _ZONELESS
+    return approved <= adaptor.restored_at
+
+
 def _why(document: Document, adaptor: Adaptor, active: bool | None, override: Mapping[str, Any]) -> Reason:
     if not active:
         return _NOT_ACTIVATED
@@ -95,7 +121,7 @@ def _why(document: Document, adaptor: Adaptor, active: bool | None, override: Ma
         return TOO_OLD
     if is_excluded(document.type, adaptor.settings, override):
         return excluded(document.type)
-    return _READ_ONLY
+    return RESTORED if may_have_left(document, adaptor) else _READ_ONLY
 
 
 def why_listed(documents: Iterable[Document]) -> dict[str, Reason]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Adaptor, Delivery, Document, Environment, ExportRule, Gateway, db
+from invoiceapp.gateways.base import registry
+from invoiceapp.models import Adaptor, Customer, Delivery, Document, Environment, ExportRule, Gateway, db
 from invoiceapp.services.configuration import outgoing
 from invoiceapp.services.configuration.environments import may_reach
 from invoiceapp.services.configuration.versions import version
@@ -52,6 +53,19 @@ def within_reach() -> ColumnElement[bool]:
     return or_(*(and_(Adaptor.environment == mine, Gateway.environment == theirs) for mine, theirs in pairs))
 
 
+def is_held_back() -> ColumnElement[bool]:
+    """Whether a document waits for a gateway that only chooses among others and is paused, for queries that have ``Document``.
+
+    Its deliveries would belong to the gateway that was chosen, and wait for that one only.
+    """
+    choosing = [kind for kind, transport in registry().items() if not transport.sends]
+    return exists().where(
+        Customer.adaptor_id == Document.adaptor_id, Customer.source_id == Document.customer_source_id,
+        ExportRule.customer_id == Customer.id, Gateway.id == ExportRule.gateway_id,
+        Gateway.kind.in_(choosing), Gateway.paused_at.is_not(None),
+    )  # fmt: skip
+
+
 class NotNow(Exception):
     """Between claim and sending somebody switched the adaptor off, or changed where it would send."""
 
@@ -80,7 +94,7 @@ class Opened:
 
 def opened(gateway: Gateway) -> Opened:
     """Asked in the transaction in which the gateway was read."""
-    return Opened(gateway.environment, version([gateway.kind, gateway.config]))
+    return Opened(gateway.environment, version([gateway.kind, gateway.config, *filter(None, [gateway.account])]))
 
 
 def require_to_send(delivery_id: str, gateway_id: str, used: Opened) -> None:

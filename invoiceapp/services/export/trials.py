@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, func, select, update
 
-from invoiceapp.domain.delivery import ARRIVED, DeliveryState
+from invoiceapp.domain.delivery import ARRIVED, DeliveryState, Mover
 from invoiceapp.models import Adaptor, Delivery, Document, Environment, ExportRule, Gateway, db, utcnow
+from invoiceapp.services.delivery.moves import require
 
 from . import events, standing
 
@@ -74,6 +75,8 @@ def supersede(document: Document, actor: str) -> bool:
     ).all()
     if not were_only_tested(rows):
         return False
+    for state in ENDED:
+        require(state, S.SUPERSEDED, Mover.PERSON)
     db.session.execute(
         update(Delivery)
         .where(Delivery.document_id == document.id, Delivery.state.in_(ENDED))

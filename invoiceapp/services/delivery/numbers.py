@@ -1,0 +1,156 @@
+"""One number of a seller, one document: a fact of the database and not a look-up, so that a race cannot get around it.
+
+A row of ``sent_number`` names the document that may leave. It is taken in the transaction that makes a delivery, and asked
+once more in the one that commits the attempt before the first byte. It is never given back: it may be taken over once
+nothing of its document can arrive any more, whatever ended that. What a person or the settings let go beside it has no row;
+it is found by ``Document.sent_as``, and keeps the number as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from invoiceapp.domain.delivery import ARRIVED, IN_PROGRESS, DeliveryState
+from invoiceapp.models import Adaptor, Attempt, Delivery, Document, Environment, SentNumber, Stage, db, utcnow
+from invoiceapp.models.sent_number import normal_number, seller_in, seller_of, sent_as
+from invoiceapp.services.database import changed
+
+S = DeliveryState
+#: Of the finding that another document has the number.
+RULE = "IA-NUMBER-TAKEN"
+#: Its partner has it, may have it, or is about to get it. What waits has left nothing: it holds while its adaptor works.
+HOLDING = frozenset({*ARRIVED, *IN_PROGRESS, S.OUTCOME_UNKNOWN})
+#: Ended by a person or by other settings: what left before is not undone by that.
+_ENDED = frozenset({S.CANCELLED, S.SUPERSEDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The document that has a number, for words about it."""
+
+    document_id: str
+    adaptor_id: str
+    adaptor: str
+    """Its adaptor's name"""
+    number: str
+    status: str
+    """As ``Document.status``"""
+    sent_at: datetime | None
+    """When it left last; None where it has not yet"""
+    is_same_record: bool
+    """Whether it is the very record of the source, read through another adaptor"""
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it may still come to nothing: it waits, or nobody knows whether it arrived."""
+        return self.status in (Stage.QUEUED.value, S.PENDING.value, S.OUTCOME_UNKNOWN.value)
+
+
+def take(document: Document, adaptor: Adaptor, environment: Environment) -> Holder | None:
+    """Make the document the one that may leave under its number; who has it, where that is another one.
+
+    Inside the caller's transaction, which has locked the document; until its end nobody else takes the number.
+    """
+    key = _key(document, adaptor, environment)
+    _note(document, key)
+    query = select(SentNumber.document_id).filter_by(**key).with_for_update()
+    while True:
+        held_by = db.session.scalar(query)
+        if held_by == document.id:
+            return None
+        if held_by is not None or _insert(key, document.id):
+            break
+    holder = _who_holds(held_by, document, key)
+    if holder is not None:
+        return _described(holder, document)
+    db.session.execute(
+        update(SentNumber)
+        .filter_by(**key)
+        .values(document_id=document.id, taken_at=utcnow())
+        .execution_options(synchronize_session=False)
+    )
+    return None
+
+
+def look(document: Document, adaptor: Adaptor, environment: Environment) -> Holder | None:
+    """Who else has the document's number now; nothing is taken. Inside the caller's transaction."""
+    key = _key(document, adaptor, environment)
+    held_by = db.session.scalar(select(SentNumber.document_id).filter_by(**key))
+    holder = None if held_by == document.id else _who_holds(held_by, document, key)
+    return None if holder is None else _described(holder, document)
+
+
+def _key(document: Document, adaptor: Adaptor, environment: Environment) -> dict[str, Any]:
+    # What was made ready stays that company's when the adaptor is connected to another one.
+    seller = seller_in(document.sent_as) or seller_of(adaptor.source_kind, adaptor.organization, adaptor.id)
+    return {
+        "subscription_id": document.subscription_id, "environment": environment, "seller": seller,
+        "type": document.type, "number": normal_number(document.number),
+    }  # fmt: skip
+
+
+def _note(document: Document, key: dict[str, Any]) -> None:
+    noted = sent_as(key["seller"], key["number"])
+    if document.sent_as != noted:
+        db.session.execute(
+            update(Document)
+            .where(Document.id == document.id)
+            .values(sent_as=noted)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _insert(key: dict[str, Any], document_id: str) -> bool:
+    """False where somebody was first."""
+    dialect = postgresql if db.session.get_bind().dialect.name == "postgresql" else sqlite
+    row = dialect.insert(SentNumber.__table__).values(**key, document_id=document_id, taken_at=utcnow())
+    return changed(db.session.execute(row.on_conflict_do_nothing()))
+
+
+def may_have_left() -> ColumnElement[bool]:
+    """For queries that have ``Delivery``: something of it may be with its partner, or is about to be."""
+    unclear = Attempt.outcome.is_(None) | Attempt.outcome.in_(("unknown", "accepted"))
+    tried = exists().where(Attempt.delivery_id == Delivery.id, unclear)
+    works = exists().where(Adaptor.id == Delivery.adaptor_id, Adaptor.active, Adaptor.deleted_at.is_(None))
+    return or_(
+        Delivery.state.in_(HOLDING - {S.PENDING}),
+        Delivery.state.in_((S.PENDING, *_ENDED)) & tried,
+        (Delivery.state == S.PENDING) & works,
+    )
+
+
+def _who_holds(held_by: str | None, document: Document, key: dict[str, Any]) -> str | None:
+    """Who keeps the number from the document: who has the row (``held_by``), else one that was sent beside it."""
+    environment = key["environment"]
+    holds = exists().where(
+        Delivery.document_id == held_by, Delivery.environment == environment, may_have_left()
+    )  # fmt: skip
+    if held_by is not None and db.session.scalar(select(holds)):
+        return held_by
+    return db.session.scalar(
+        select(Document.id)
+        .join(Delivery, Delivery.document_id == Document.id)
+        .where(
+            Document.subscription_id == key["subscription_id"], Document.sent_as == sent_as(key["seller"], key["number"]),
+            Document.type == key["type"], Document.id != document.id, Delivery.environment == environment,
+            may_have_left(),
+        )
+        .order_by(Delivery.id)
+        .limit(1)
+    )  # fmt: skip
+
+
+def _described(document_id: str, other: Document) -> Holder:
+    left = select(func.max(Delivery.first_sent_at)).where(Delivery.document_id == document_id)
+    row = db.session.execute(
+        select(Document.source_id, Document.number, Document.status, Adaptor.id, Adaptor.name, left.scalar_subquery())
+        .join(Adaptor, Adaptor.id == Document.adaptor_id)
+        .where(Document.id == document_id)
+    ).one()
+    source_id, number, status, adaptor_id, name, sent_at = row
+    return Holder(document_id, adaptor_id, name, number, status, sent_at, source_id == other.source_id)
