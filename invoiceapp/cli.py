@@ -15,8 +15,13 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from invoiceapp.cli_archive import archive_group
+from invoiceapp.cli_audit import audit_group
+from invoiceapp.cli_backup import backup_group, export_records, restore_command, retention_group
 from invoiceapp.cli_config import config_group
+from invoiceapp.cli_evidence import evidence_group
 from invoiceapp.cli_output import plain_errors, print_json
+from invoiceapp.cli_proof import proof_group
 from invoiceapp.cli_rulepacks import rulepacks_group
 from invoiceapp.cli_secrets import secrets_group
 from invoiceapp.domain.delivery import DeliveryState
@@ -28,6 +33,7 @@ from invoiceapp.services import bundles
 from invoiceapp.services.export import conversion, delivery, queries, runs
 from invoiceapp.services.export.validators import validator
 from invoiceapp.services.people import accounts
+from invoiceapp.services.sign_in import account_links, account_mail, second_factors
 from invoiceapp.sources.base import UnusableBundle
 
 UNUSABLE = 2
@@ -43,7 +49,9 @@ users_group = AppGroup("users", help="The first user; later ones are invited.")
 def init_app(app: Flask) -> None:
     """Add all groups to ``flask``."""
     for group in (
+        audit_group,
         config_group, formats_group, rulepacks_group, runs_group, deliveries_group, demo_group, users_group, secrets_group,
+        backup_group, restore_command, retention_group, export_records, archive_group, proof_group, evidence_group,
     ):  # fmt: skip
         app.cli.add_command(group)
 
@@ -219,3 +227,22 @@ def users_create_admin(company: str, email: str, password: str) -> None:
     """Make a company and the user who owns it."""
     accounts.create_owner(company, email, password)
     click.echo(f"{email} can sign in and owns {company}.")
+
+
+@users_group.command("reset-link")
+@click.argument("email")
+@plain_errors
+def users_reset_link(email: str) -> None:
+    """A link for EMAIL to choose a new password, to be handed over. It works for 2 hours and once."""
+    click.echo(account_links.reset_link(email))
+
+
+@users_group.command("forget-second-factor")
+@click.argument("email")
+@plain_errors
+def users_forget_second_factor(email: str) -> None:
+    """Let EMAIL sign in by password alone: removes app, passkeys and recovery codes, and ends all sessions and API keys."""
+    user = second_factors.forget_all(email)
+    click.echo(f"{user.email} signs in by password alone now. Without a password: flask users reset-link {user.email}")
+    if account_mail.is_possible():
+        account_mail.send_notice(user.email, user.language, second_factors.FORGOTTEN)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from invoiceapp.outbound.guard import Network, networks
 
@@ -20,6 +22,43 @@ MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
 class ConfigurationError(Exception):
     """Settings with which the product must not start; the message names the variable and what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where our own mails leave, and from whom."""
+
+    host: str
+    port: int
+    security: str
+    """``starttls``, ``tls`` or ``none``, which is for a server on this machine"""
+    sender: str
+    sender_name: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProvider:
+    """Where people may sign in instead of here (OpenID Connect)."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    label: str
+    """What its button says"""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectAccess:
+    """How an archive in an S3-compatible store is reached; what is empty, the usual AWS settings of the machine say."""
+
+    endpoint: str = ""
+    region: str = ""
+    key_id: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+    path_style: bool = False
+    """Whether the bucket stands in the path instead of in the host name"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +74,7 @@ class Config:
     redis_url: str
     instance_dir: Path
     archive_dir: Path
+    """Where the archive is, unless ``archive_url`` names another place"""
     rules_dir: Path
     base_url: str
     trusted_hosts: tuple[str, ...]
@@ -48,6 +88,16 @@ class Config:
     outbound_ports: frozenset[int] = frozenset()
     """Ports of other services that gateways may use all the same"""
     testing: bool = False
+    reconciliation_days: int = 45
+    """How far back each night's comparison with the source reads"""
+    mail: MailServer | None = None
+    """None: no mails are sent; notices stand in the inbox"""
+    oidc: IdentityProvider | None = None
+    archive_url: str = ""
+    """``s3://bucket/prefix``; empty: ``archive_dir``"""
+    archive_access: ObjectAccess = ObjectAccess()
+    archive_encryption: bool = False
+    """Whether new files of the archive are encrypted at rest"""
     secrets_dir: Path = Path("/run/secrets")
     """Where a configuration file may point to secrets"""
     own_files: frozenset[Path] = field(default=frozenset(), compare=False)
@@ -175,6 +225,86 @@ def _outbound_ports(reader: _Reader) -> frozenset[int]:
     return frozenset(int(part) for part in parts)
 
 
+def _mail(reader: _Reader) -> MailServer | None:
+    url, sender = reader.text("MAIL_URL"), reader.text("MAIL_FROM")
+    if not url:
+        return None
+    wrong = "MAIL_URL: write smtp://user:password@host:587 or smtps://user:password@host:465"
+    try:
+        parts = urlsplit(url)
+        port, query = parts.port, parse_qs(parts.query, strict_parsing=bool(parts.query))
+    except ValueError as error:
+        raise ConfigurationError(wrong) from error
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or set(query) - {"starttls"}:
+        raise ConfigurationError(wrong)
+    starttls = query.get("starttls", ["1"])[0]
+    if starttls not in ("0", "1"):
+        raise ConfigurationError("MAIL_URL: starttls is 1, or 0 for a mail server on this machine")
+    name, address = parseaddr(sender or "")
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+        raise ConfigurationError(
+            "MAIL_FROM: write the address that mails come from, such as Faktura <faktura@example.dk>"
+        )
+    is_tls = parts.scheme == "smtps"
+    return MailServer(
+        parts.hostname, port or (465 if is_tls else 587), "tls" if is_tls else "starttls" if starttls == "1" else "none",
+        address, name, unquote(parts.username or ""), unquote(parts.password or ""),
+    )  # fmt: skip
+
+
+def _oidc(reader: _Reader, production: bool) -> IdentityProvider | None:
+    issuer = (reader.text("OIDC_ISSUER") or "").strip()
+    if not issuer:
+        return None
+    parts = urlsplit(issuer)
+    is_near = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1") and not production
+    if not parts.hostname or not (parts.scheme == "https" or is_near) or parts.query or parts.fragment:
+        raise ConfigurationError(f"OIDC_ISSUER: write the https address of the provider, not {issuer!r}")
+    values = {name: reader.text(name) for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")}
+    for name, value in values.items():
+        if not value:
+            raise ConfigurationError(f"{name}: write what the provider {issuer} has given this installation")
+    return IdentityProvider(
+        issuer, values["OIDC_CLIENT_ID"] or "", values["OIDC_CLIENT_SECRET"] or "",
+        reader.text("OIDC_LABEL") or parts.hostname,
+    )  # fmt: skip
+
+
+def archive_place(url: str, variable: str = "ARCHIVE_URL") -> str:
+    """The address of an archive, in one form. Raises ``ConfigurationError``."""
+    parts = urlsplit(url)
+    is_folder = parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/")
+    is_bucket = parts.scheme == "s3" and bool(re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,62}", parts.netloc))
+    if not (is_folder or is_bucket) or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"{variable}: write file:///path or s3://bucket/prefix; keys have variables of their own"
+        )
+    return Path(unquote(parts.path)).resolve().as_uri() if is_folder else url.rstrip("/")
+
+
+def _archive(reader: _Reader, instance_dir: Path) -> tuple[Path, str]:
+    """``archive_dir`` and ``archive_url``."""
+    folder = Path(reader.text("ARCHIVE_DIR") or instance_dir / "archive").resolve()
+    url = archive_place(reader.text("ARCHIVE_URL") or folder.as_uri())
+    is_folder = url.startswith("file:")
+    return Path(unquote(urlsplit(url).path)) if is_folder else folder, "" if is_folder else url
+
+
+def _archive_access(reader: _Reader) -> ObjectAccess:
+    endpoint = (reader.text("ARCHIVE_S3_ENDPOINT") or "").strip().rstrip("/")
+    parts = urlsplit(endpoint)
+    if endpoint and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username):
+        raise ConfigurationError("ARCHIVE_S3_ENDPOINT: write the store's address, https://…, without a name or a key")
+    key_id, secret = reader.text("ARCHIVE_S3_ACCESS_KEY_ID"), reader.text("ARCHIVE_S3_SECRET_ACCESS_KEY")
+    if bool(key_id) != bool(secret):
+        raise ConfigurationError("ARCHIVE_S3_ACCESS_KEY_ID and ARCHIVE_S3_SECRET_ACCESS_KEY: write both, or none")
+    return ObjectAccess(
+        endpoint, reader.text("ARCHIVE_S3_REGION") or "", key_id or "", secret or "",
+        # A store that is not Amazon's seldom has a host name for each bucket.
+        reader.flag("ARCHIVE_S3_PATH_STYLE", bool(endpoint)),
+    )  # fmt: skip
+
+
 def load(environment: Mapping[str, str] | None = None) -> Config:
     """Settings of this process. Raises ``ConfigurationError`` rather than start weakly."""
     environment = os.environ if environment is None else environment
@@ -188,6 +318,7 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
     instance_dir = Path(reader.text("INSTANCE_DIR", "instance") or "instance").resolve()
     base_url = _base_url(reader, production)
     hosts = tuple(h for h in (reader.text("TRUSTED_HOSTS") or "").split(",") if h.strip())
+    archive_dir, archive_url = _archive(reader, instance_dir)
     redis_url = reader.text("REDIS_URL")
     if production and redis_url is None:
         raise ConfigurationError("REDIS_URL: production needs the address of a Redis or Valkey server")
@@ -199,7 +330,11 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
         database_url=_database_url(reader, instance_dir),
         redis_url=redis_url or f"unix://{valkey_socket(instance_dir)}",
         instance_dir=instance_dir,
-        archive_dir=Path(reader.text("ARCHIVE_DIR") or instance_dir / "archive").resolve(),
+        archive_dir=archive_dir,
+        archive_url=archive_url,
+        archive_access=_archive_access(reader),
+        archive_encryption=reader.flag("ARCHIVE_ENCRYPTION", False),
+        reconciliation_days=max(reader.integer("RECONCILIATION_DAYS", 45), 1),
         rules_dir=Path(reader.text("RULES_DIR") or instance_dir / "rules").resolve(),
         base_url=base_url,
         trusted_hosts=tuple(h.strip() for h in hosts) or _default_hosts(base_url, production),
@@ -208,6 +343,8 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
         demo=reader.flag("DEMO", not production),
         outbound_networks=_outbound_networks(reader, production),
         outbound_ports=_outbound_ports(reader),
+        mail=_mail(reader),
+        oidc=_oidc(reader, production),
         secrets_dir=Path(reader.text("SECRETS_DIR") or "/run/secrets").resolve(),
         # Last, when everything has been read.
         own_files=frozenset(reader.files),

@@ -6,12 +6,18 @@ from flask import current_app
 from redis import Redis
 
 from invoiceapp.config import Config
+from invoiceapp.outbound.guard import Guard
 
 
 def config() -> Config:
     """The settings of the current app."""
     settings: Config = current_app.extensions["invoiceapp.config"]
     return settings
+
+
+def guard() -> Guard:
+    """What this installation lets its connections reach."""
+    return Guard(config().outbound_networks, config().outbound_ports)
 
 
 def redis_connection() -> Redis:

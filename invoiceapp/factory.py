@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from flask import Flask
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -32,6 +30,8 @@ def create_app(config: Config | None = None, *, pages: bool = True) -> Flask:
 
 def configure(app: Flask, config: Config) -> None:
     """Flask's and the extensions' settings from ours."""
+    from . import account_settings
+
     config.instance_dir.mkdir(parents=True, exist_ok=True)
     app.extensions["invoiceapp.config"] = config
     secure = config.base_url.startswith("https://")
@@ -49,7 +49,7 @@ def configure(app: Flask, config: Config) -> None:
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config.database_url),
         BABEL_DEFAULT_LOCALE="da",
         BABEL_DEFAULT_TIMEZONE="Europe/Copenhagen",
-        **_security_settings(config),
+        **account_settings.settings(config),
     )
     if config.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies)  # type: ignore[method-assign]
@@ -59,38 +59,6 @@ def _engine_options(url: str) -> dict[str, object]:
     if url.startswith("sqlite"):
         return {}
     return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10}
-
-
-def _security_settings(config: Config) -> dict[str, object]:
-    """Flask-Security: sign-in with our templates; nobody signs up by themselves."""
-    from .models import utcnow
-    from .sign_in import UNAUTHENTICATED
-
-    return {
-        # Flask-Security has no catalogue for "da"; what ours does not translate stays English.
-        "SECURITY_I18N_DIRNAME": ["builtin", str(Path(__file__).parent / "translations")],
-        "SECURITY_I18N_DOMAIN": "flask_security;messages",
-        "SECURITY_MSG_UNAUTHENTICATED": (UNAUTHENTICATED, "error"),
-        "SECURITY_PASSWORD_HASH": "argon2",
-        "SECURITY_PASSWORD_SALT": config.password_salt,
-        "SECURITY_PASSWORD_LENGTH_MIN": 12,
-        "SECURITY_PASSWORD_SINGLE_HASH": ["argon2"],
-        "SECURITY_REGISTERABLE": False,
-        # Roles belong to memberships (models/people.py).
-        "SECURITY_JOIN_USER_ROLES": False,
-        "SECURITY_CHANGEABLE": True,
-        "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
-        "SECURITY_TRACKABLE": True,
-        "SECURITY_DATETIME_FACTORY": utcnow,
-        "SECURITY_RETURN_GENERIC_RESPONSES": True,
-        "SECURITY_REDIRECT_ALLOW_SUBDOMAINS": False,
-        "SECURITY_CSRF_IGNORE_UNAUTH_ENDPOINTS": False,
-        "SECURITY_USE_REGISTER_V2": True,
-        "SECURITY_POST_LOGIN_VIEW": "/",
-        "SECURITY_POST_LOGOUT_VIEW": "/login",
-        "SECURITY_LOGOUT_METHODS": ["POST"],
-        "WTF_CSRF_TIME_LIMIT": None,
-    }
 
 
 def bind_data(app: Flask) -> None:
@@ -115,23 +83,40 @@ def bind_web(app: Flask) -> None:
     """Migrations, sign-in, languages, CSRF, htmx and the security headers."""
     from flask_security import RoleMixin, SQLAlchemyUserDatastore
 
-    from . import formatting, htmx, languages, security_headers, sign_in
+    from . import (
+        account_forms,
+        account_security,
+        formatting,
+        htmx,
+        languages,
+        passwords,
+        security_headers,
+        sessions,
+        sign_in,
+    )
     from .extensions import babel, csrf, migrate, security
-    from .models import User, db
+    from .models import Passkey, User, db
 
     migrate.init_app(app, db, directory=str(configuration.MIGRATIONS), render_as_batch=True)
     csrf.init_app(app)
     babel.init_app(app, locale_selector=languages.selected)
-    security.init_app(app, SQLAlchemyUserDatastore(db, User, RoleMixin), **sign_in.FORMS)
-    for module in (htmx, security_headers, formatting):
+    security.init_app(app, SQLAlchemyUserDatastore(db, User, RoleMixin, Passkey), **sign_in.FORMS | account_forms.FORMS)
+    for module in (htmx, security_headers, formatting, languages):
         module.init_app(app)
+    passwords.init_app(app)
+    sessions.init_app(app)
+    account_security.init_app(app)
 
 
 def register_pages(app: Flask) -> None:
     """All blueprints and the error pages."""
-    from . import blueprints
+    from . import auditing, blueprints
+    from .blueprints import policy
 
     blueprints.init_app(app)
+    # After what refuses addresses that nobody can read.
+    policy.init_app(app)
+    auditing.init_app(app)
 
 
 def register_commands(app: Flask) -> None:

@@ -48,15 +48,17 @@ STATES = {
     "cancelled": StateLook("secondary", "ban", lazy_gettext("Cancelled")),
     "superseded": StateLook("secondary", "replace", lazy_gettext("Replaced")),
     "listed": StateLook("secondary", "circle-dashed", lazy_gettext("Not exported")),
+    "converted": StateLook("red", "alert-triangle", lazy_gettext("Its sending is missing")),
     "queued": StateLook("azure", "refresh", lazy_gettext("Converting")),
     "unusable": StateLook("orange", "ban", lazy_gettext("Cannot be exported")),
-    "skipped": StateLook("secondary", "mail-opened", lazy_gettext("Sent by the accounting system")),
+    "skipped": StateLook("secondary", "mail-opened", lazy_gettext("Sent another way")),
+    "handled": StateLook("secondary", "user", lazy_gettext("Handled outside")),
 }
 
 
 def init_app(app: Flask) -> None:
     """Register the filters and the globals ``language``, ``state_look`` and ``participant_schemes``."""
-    for filter_ in (amount, number, percent, decimal_input, day, local_time, clock_time, ago, time_tag, filesize):
+    for filter_ in (amount, number, percent, decimal_input, day, local_time, clock_time, ago, time_tag, age, filesize):
         app.add_template_filter(filter_)
     app.add_template_filter(in_language, "text")
     app.add_template_global(language)
@@ -146,6 +148,14 @@ def time_tag(value: datetime | None, now: datetime | None = None) -> Markup:
         return escape(NOTHING)
     tag = Markup('<time datetime="{}" title="{}">{}</time>')
     return tag.format(_aware(value).isoformat(timespec="seconds"), local_time(value), ago(value, now))
+
+
+def age(value: datetime | None, now: datetime | None = None) -> str:
+    """``3 dage``: how long ago, in minutes or more."""
+    if value is None:
+        return NOTHING
+    distance = _aware(now or datetime.now(UTC)) - _aware(value)
+    return dates.format_timedelta(distance, granularity="minute", locale=_locale())
 
 
 def filesize(size: int | None) -> str:

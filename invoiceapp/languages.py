@@ -6,13 +6,18 @@ switch is one click on every page.
 
 from __future__ import annotations
 
-from flask import has_request_context, session
+from flask import Flask, has_request_context, session
 from flask_babel import get_locale
 from flask_login import current_user
 
 from invoiceapp.domain.findings import Text
 
 LANGUAGES = ("da", "en")
+
+
+def init_app(app: Flask) -> None:
+    """Let every template say what services and the domain tell."""
+    app.add_template_global(say)
 
 
 def selected() -> str:

@@ -186,6 +186,16 @@ def _start_demo(config: Config, environment: dict[str, str]) -> Child:
     return child
 
 
+def _use_demo_mail(config: Config, environment: dict[str, str]) -> None:
+    """Send our own mails to the demo's mail server where no other is named."""
+    from .demo import addresses
+
+    found = addresses.read(config.instance_dir)
+    if found is not None and not {"MAIL_URL", "MAIL_URL_FILE"} & environment.keys():
+        environment["MAIL_URL"] = f"smtp://127.0.0.1:{found.smtp_port}?starttls=0"
+        environment.setdefault("MAIL_FROM", "Fakturaer <besked@nordlys.example>")
+
+
 def _say(lines: list[str], out: TextIO = sys.stdout) -> None:
     out.write("\n".join(lines) + "\n")
     out.flush()
@@ -211,6 +221,7 @@ def main() -> int:
         _wait_until(lambda: _answers(config.redis_url), "Redis")
         if config.demo:
             children.append(_start_demo(config, environment))
+            _use_demo_mail(config, environment)
         lines = _prepare(config.demo)
         for child in _children(port, environment):
             child.start()

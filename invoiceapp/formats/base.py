@@ -69,6 +69,17 @@ class Unreadable(ValueError):
         self.text = text
 
 
+@dataclass(frozen=True, slots=True)
+class ReadableLine:
+    """One line of a document as people read it."""
+
+    text: str
+    meaning: Text | None = None
+    """What it says, in words"""
+    places: tuple[str, ...] = ()
+    """Values of ``Finding.location`` that mean this line"""
+
+
 def _unchanged(content: bytes) -> bytes:
     return content
 
@@ -101,6 +112,8 @@ class Format:
     """The invoice that the bytes carry. Raises ``Unreadable``."""
     shown: Callable[[bytes], str] | None = None
     """Lines for people, of formats that are text but not XML. Raises ``Unreadable``."""
+    explained: Callable[[bytes], list[ReadableLine]] | None = None
+    """The same with each line in words, where its codes say little. Raises ``Unreadable``."""
     draws: bool = False
     """Whether writing needs the PDF engine, and so a process of its own"""
 

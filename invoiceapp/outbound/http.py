@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 import socket
 import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,6 +51,19 @@ class Answer:
     def text(self) -> str:
         """The body as text, whatever it claims to be."""
         return self.body.decode("utf-8", "replace")
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that it asks to wait, from either form of the header (RFC 9110 10.2.3); None where it does not."""
+        said = self.headers.get("retry-after", "").strip()
+        if re.fullmatch(r"[0-9]{1,9}", said, re.ASCII):
+            return float(said)
+        try:
+            when = parsedate_to_datetime(said)
+        except ValueError:
+            return None
+        # An HTTP date is always in GMT, also where it says "-0000".
+        return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 class _Outgoing:
@@ -175,10 +191,22 @@ class _Adapter(HTTPAdapter):
 
 
 class HttpClient:
-    """Requests to one partner over connections that are kept; used by one thread."""
+    """Requests to one partner; used by one thread.
 
-    def __init__(self, guard: Guard, context: ssl.SSLContext | None = None, usual: Collection[int] = (80, 443)) -> None:
+    Each over a connection of its own: HTTP/1.1 knows answers by their order only, so that one that comes twice would be
+    taken for the next document's. ``keeps`` is for those that only read, and many times.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        context: ssl.SSLContext | None = None,
+        usual: Collection[int] = (80, 443),
+        *,
+        keeps: bool = False,
+    ) -> None:
         """``context``: of ``tls.client_context``; None trusts the public roots. ``usual``: see ``Guard.connect``."""
+        self._keeps = keeps
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.clear()
@@ -196,6 +224,8 @@ class HttpClient:
         """
         if not urlsplit(url).hostname:
             raise OutboundError(Reason.NAME_UNKNOWN, "the address names no host")
+        if not self._keeps:
+            self._session.close()
         self._way.deadline, self._way.has_begun = deadline, False
         outgoing = _Outgoing(content, deadline)
         try:

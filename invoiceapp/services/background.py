@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import ACTIVE_JOBS, Adaptor, Job, JobState, db, new_id, utcnow
-from invoiceapp.services import bell
+from invoiceapp.services import audit, bell
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import Conflict, ServiceError, text_dict
 
@@ -56,6 +57,8 @@ class Progress:
     token: str
     result: dict[str, Any] = field(default_factory=dict)
     """What the person is told at the end; kept with every step"""
+    subscription_id: str | None = None
+    user_id: str | None = None
 
     def step(self, done: int, cursor: str | None = None) -> None:
         """Note ``done`` more and where to go on. Inside the caller's transaction, with the work itself.
@@ -75,19 +78,39 @@ class Progress:
         if not changed(result):
             raise LeaseLost
 
+    def renew(self) -> None:
+        """Keep the job for another ``LEASE`` while something slow is read; in a transaction of its own. Raises ``LeaseLost``."""
+        with transaction() as session:
+            result = session.execute(
+                update(Job)
+                .where(Job.id == self.job_id, Job.lease_token == self.token, Job.state == JobState.RUNNING)
+                .values(lease_until=utcnow() + LEASE)
+                .execution_options(synchronize_session=False)
+            )
+            if not changed(result):
+                raise LeaseLost
+
 
 #: Does one slice; True while there is more. Raises ``ServiceError`` to end the job with words.
 Handler = Callable[[Progress], bool]
 
 
-def start(adaptor_id: str, kind: str, *, actor: str = "system", parameters: Mapping[str, Any] | None = None) -> str:
-    """Queue a job; its id. Raises ``Conflict`` while the adaptor has an active one of the kind."""
+def start(
+    adaptor_id: str,
+    kind: str,
+    *,
+    actor: str = "system",
+    parameters: Mapping[str, Any] | None = None,
+    items: str | None = None,
+    total: int | None = None,
+) -> str:
+    """Queue a job; its id. ``items`` as ``Job`` has them. Raises ``Conflict`` while the adaptor has an active one of the kind."""
     try:
         with transaction() as session:
             adaptor = session.get_one(Adaptor, adaptor_id)
             job = Job(
                 id=new_id(), subscription_id=adaptor.subscription_id, adaptor_id=adaptor_id, kind=kind, actor=actor,
-                parameters=dict(parameters or {}), state=JobState.QUEUED,
+                parameters=dict(parameters or {}), items=items, total=total, state=JobState.QUEUED, user_id=_user_id(actor),
             )  # fmt: skip
             session.add(job)
             job_id = job.id
@@ -96,6 +119,12 @@ def start(adaptor_id: str, kind: str, *, actor: str = "system", parameters: Mapp
         raise Conflict(Text("Det er allerede i gang.", "That is going on already.")) from error
     bell.ring("work", job_id)
     return job_id
+
+
+def _user_id(actor: str) -> str | None:
+    """Of the person who acts now, if it is for them."""
+    context = audit.current()
+    return context.who().user_id if context is not None and actor != "system" else None
 
 
 def active(adaptor_id: str, kind: str) -> Job | None:
@@ -110,6 +139,19 @@ def latest(adaptor_id: str, kind: str) -> Job | None:
     return db.session.scalar(
         select(Job).where(Job.adaptor_id == adaptor_id, Job.kind == kind).order_by(Job.id.desc()).limit(1)
     )
+
+
+def cancel(job_id: str, adaptor_id: str) -> bool:
+    """Stop a job at the end of its current step; False where it has ended already. What was done until then stands."""
+    with transaction() as session:
+        # Without its token the worker that has it can note nothing more (``Progress.step``).
+        result = session.execute(
+            update(Job)
+            .where(Job.id == job_id, Job.adaptor_id == adaptor_id, Job.state.in_(ACTIVE_JOBS))
+            .values(state=JobState.CANCELLED, finished_at=utcnow(), lease_until=None, lease_token=None)
+            .execution_options(synchronize_session=False)
+        )
+        return changed(result)
 
 
 def due() -> list[str]:
@@ -147,6 +189,7 @@ def _claim(job_id: str) -> tuple[str, Progress] | None:
         progress = Progress(
             job.id, job.adaptor_id, job.actor, job.parameters, job.done, job.total, job.cursor, token, dict(job.result)
         )
+        progress.subscription_id, progress.user_id = job.subscription_id, job.user_id
         if job.tries > MOST_TRIES:
             _end(progress, JobState.FAILED, text_dict(_GIVEN_UP))
             return None
@@ -160,7 +203,9 @@ def execute(job_id: str, handlers: Mapping[str, Handler]) -> bool:
         return False
     kind, progress = claimed
     try:
-        if handlers[kind](progress):
+        with _for_its_person(progress):
+            has_more = handlers[kind](progress)
+        if has_more:
             _let_go(progress)
             return True
         _finish(progress, JobState.FINISHED)
@@ -175,6 +220,13 @@ def execute(job_id: str, handlers: Mapping[str, Handler]) -> bool:
         _let_go(progress)
         return True
     return False
+
+
+def _for_its_person(progress: Progress) -> AbstractContextManager[None]:
+    """What a job changes is written to the audit log as its person's."""
+    if progress.actor == "system":
+        return nullcontext()
+    return audit.acting(progress.actor, user_id=progress.user_id, subscription_id=progress.subscription_id)
 
 
 def _let_go(progress: Progress) -> None:

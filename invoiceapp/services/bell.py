@@ -1,12 +1,14 @@
 """The wake-up bell. The database is the truth; Redis only tells workers that there is something to do.
 
 Losing a ring costs delay, never work: the clock's tick rings again for every
-row that is due.
+row that is due. At most one ring of a kind waits: kinds of work take turns, and
+however often the clock rings, a person's run waits behind one job of each kind.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -26,6 +28,8 @@ JOB_TIMEOUT = 900
 UNLIMITED = frozenset({"execute_run"})
 _FOR_EVER = -1
 _WEEK = 7 * 24 * 3600
+#: Seconds that a ring keeps others of its kind from the queue; so long is the delay where its job was lost.
+WAITS = 30
 
 
 def queue(name: str = QUEUE, connection: Redis | None = None) -> Queue:
@@ -38,11 +42,27 @@ def queue(name: str = QUEUE, connection: Redis | None = None) -> Queue:
 
 
 def ring(task: str, *ids: str) -> bool:
-    """Ask a worker to run ``jobs.tasks.<task>``; False where Redis cannot be reached."""
+    """Ask a worker to run ``jobs.tasks.<task>``; False where Redis cannot be reached.
+
+    A ring like one that waits adds nothing: whoever hears that one looks at what is there by then.
+    """
     limit = _FOR_EVER if task in UNLIMITED else JOB_TIMEOUT
     try:
-        queue().enqueue(f"{TASKS}.{task}", *ids, job_timeout=limit, result_ttl=60, failure_ttl=_WEEK)
+        if bell_connection().set(_waiting(task, ids), "", nx=True, ex=WAITS):
+            queue().enqueue(f"{TASKS}.{task}", *ids, job_timeout=limit, result_ttl=60, failure_ttl=_WEEK)
     except RedisError as error:
         log.warning("the queue cannot be reached; the clock will find the work: %s", type(error).__name__)
         return False
     return True
+
+
+def heard(task: str, ids: Iterable[object]) -> None:
+    """A worker begins: from now on a ring is one more job, for what this one may have looked past."""
+    try:
+        bell_connection().delete(_waiting(task, ids))
+    except RedisError as error:
+        log.warning("the queue cannot be reached; %s is not rung for a while: %s", task, type(error).__name__)
+
+
+def _waiting(task: str, ids: Iterable[object]) -> str:
+    return ":".join(("rung", task, *map(str, ids)))

@@ -23,6 +23,15 @@ def transaction() -> Iterator[scoped_session[Session]]:
         raise
 
 
+@contextmanager
+def reading() -> Iterator[scoped_session[Session]]:
+    """A transaction that writes nothing: on SQLite, nobody's writes wait for it."""
+    with transaction() as session:
+        if not session().in_transaction():
+            session.connection(execution_options={"reads_only": True})
+        yield session
+
+
 def changed(result: Any) -> bool:
     """Whether a compare-and-set changed its one row."""
     return bool(result.rowcount == 1)

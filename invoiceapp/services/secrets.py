@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,7 +21,7 @@ from sqlalchemy import select
 from invoiceapp.current import config
 from invoiceapp.domain.fields import Field, counting
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Adaptor, Gateway, db
+from invoiceapp.models import Adaptor, Gateway, SigningKey, User, Webhook, db
 
 from .database import transaction
 from .errors import ServiceError
@@ -40,14 +41,19 @@ class SecretUnreadable(ServiceError):
         )
 
 
-def _keys() -> dict[str, AESGCM]:
+def key_material() -> dict[str, bytes]:
+    """The 32 bytes of each of ``ENCRYPTION_KEYS`` by its id, the first first."""
     keys = {}
     for pair in config().encryption_keys:
         key_id, _, text = pair.partition(":")
         material = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_" if set("-_") & set(text) else None)
         # A generated local secret is longer than a key; hashing gives 32 bytes whatever the form.
-        keys[key_id] = AESGCM(material if len(material) == 32 else hashlib.sha256(material).digest())
+        keys[key_id] = material if len(material) == 32 else hashlib.sha256(material).digest()
     return keys
+
+
+def _keys() -> dict[str, AESGCM]:
+    return {key_id: AESGCM(material) for key_id, material in key_material().items()}
 
 
 def encrypt(value: str, context: str) -> str:
@@ -66,6 +72,11 @@ def decrypt(stored: str, context: str) -> str:
         return _keys()[key_id].decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], context.encode()).decode()
     except (KeyError, ValueError, InvalidTag) as error:
         raise SecretUnreadable from error
+
+
+def totp_context(user_id: str) -> str:
+    """Of the secret behind a person's authenticator app."""
+    return f"user_account/{user_id}/totp"
 
 
 def optional_where_kept(fields: Iterable[Field], kept: Mapping[str, str]) -> tuple[Field, ...]:
@@ -157,6 +168,25 @@ def rotate() -> Rotation:
             adaptor = session.get(Adaptor, adaptor_id, with_for_update={"key_share": True}, populate_existing=True)
             if adaptor is not None:
                 adaptor.source_secrets = _rotated(done, adaptor.source_secrets, f"adaptor/{adaptor.id}", adaptor.name)
+    for webhook_id in db.session.scalars(select(Webhook.id).order_by(Webhook.id)).all():
+        with transaction() as session:
+            webhook = session.get(Webhook, webhook_id, with_for_update={"key_share": True}, populate_existing=True)
+            if webhook is not None:
+                webhook.secrets = _rotated(done, webhook.secrets, f"webhook/{webhook.id}", webhook.url)
+    for key_id in db.session.scalars(select(SigningKey.id).order_by(SigningKey.id)).all():
+        with transaction() as session:
+            key = session.get_one(SigningKey, key_id, with_for_update={"key_share": True}, populate_existing=True)
+            key.secrets = _rotated(done, key.secrets, f"signing_key/{key.id}", key.id)
+    # Flask-Security's mixin says that ids are numbers.
+    user_ids: Any = User.id
+    for user_id in db.session.scalars(
+        select(user_ids).where(User.tf_totp_secret.is_not(None)).order_by(user_ids)
+    ).all():
+        with transaction() as session:
+            user = session.get(User, user_id, with_for_update={"key_share": True, "of": User}, populate_existing=True)
+            if user is not None and user.tf_totp_secret is not None:
+                kept = {"totp": user.tf_totp_secret}
+                user.tf_totp_secret = _rotated(done, kept, f"user_account/{user.id}", user.email)["totp"]
     return done
 
 

@@ -37,6 +37,18 @@
   }
   window.addEventListener("hashchange", unfold);
 
+  function stayClosed() { // what somebody has folded is folded on every page of theirs, until they unfold it
+    const isClosed = (fold) => { try { return `closed:${fold.id}` in localStorage; } catch { return false; } };
+    all("[data-stays-closed]").filter(isClosed).forEach((fold) => { fold.open = false; });
+    document.addEventListener("toggle", ({ target }) => {
+      if (!target.matches("[data-stays-closed]")) return;
+      try {
+        if (target.open) localStorage.removeItem(`closed:${target.id}`);
+        else localStorage.setItem(`closed:${target.id}`, "");
+      } catch { /* storage switched off */ }
+    }, true);
+  }
+
   // --- copy ---------------------------------------------------------------------------------------------------------
   function copyWithSelection(text) { // navigator.clipboard exists on https and localhost only
     const area = document.createElement("textarea");
@@ -75,6 +87,7 @@
   // --- fields that count only beside a value of another one -----------------------------------------------------------
   function valueOf(form, name) { // a checkbox stands before its hidden "false"
     const item = form.elements[name];
+    if (item instanceof RadioNodeList && item[0].type === "radio") return item.value;
     const first = item instanceof RadioNodeList ? item[0] : item;
     return first?.type === "checkbox" ? String(first.checked) : first?.value;
   }
@@ -103,6 +116,13 @@
       .forEach((button) => { button.disabled = true; button.dataset.locked = ""; }));
   }
 
+  // --- folded code --------------------------------------------------------------------------------------------------
+  function unfoldAll(button) {
+    const open = button.toggleAttribute("data-unfolded");
+    [button.textContent, button.dataset.otherLabel] = [button.dataset.otherLabel, button.textContent];
+    all("details", document.getElementById(button.dataset.unfold)).forEach((one) => { one.open = open; });
+  }
+
   // --- polling ------------------------------------------------------------------------------------------------------
   function togglePause(button) {
     const poll = button.closest("[data-poll]");
@@ -112,11 +132,79 @@
 
   function polled(poll) {
     const time = poll.querySelector("[data-poll-time]");
-    time.textContent = new Date().toLocaleTimeString(document.documentElement.lang === "en" ? "en-GB" : "da-DK");
+    time.textContent = new Date().toLocaleTimeString(document.documentElement.lang === "en" ? "en-GB" : "da-DK", {
+      timeZone: "Europe/Copenhagen", // as every other time on the page
+    });
     const summary = poll.querySelector("[data-summary]")?.textContent.trim() ?? "";
     const live = poll.querySelector("[data-poll-live]");
     if (live.textContent !== summary) live.textContent = summary;
   }
+
+  // --- merging: only what the server has changed is touched, so that focus, ticks and what was unfolded stay ----------
+  const served = new WeakMap(); // a node of the page -> the server's node that it was made of
+
+  function remember(node, copy = node.cloneNode(true)) {
+    served.set(node, copy);
+    [...node.childNodes].forEach((child, place) => remember(child, copy.childNodes[place]));
+    return node;
+  }
+
+  function mergeAttributes(node, before, after) {
+    [...after.attributes].filter(({ name, value }) => before.getAttribute(name) !== value)
+      .forEach(({ name, value }) => node.setAttribute(name, value));
+    [...before.attributes].filter(({ name }) => !after.hasAttribute(name)).forEach(({ name }) => node.removeAttribute(name));
+  }
+
+  function mergeNode(node, after, touched) {
+    const before = served.get(node);
+    if (before.isEqualNode(after)) return;
+    served.set(node, after);
+    if (node.nodeType !== Node.ELEMENT_NODE) {
+      node.data = after.data;
+      return;
+    }
+    mergeAttributes(node, before, after);
+    touched.push(node);
+    mergeChildren(node, after, touched);
+  }
+
+  const isAlike = (node, other) => node.nodeName === other.nodeName && (node.id || "") === (other.id || "");
+
+  function place(parent, node, last) { // after `last`, without moving what has the focus: that would lose it
+    if (node.contains(document.activeElement)) while (node.previousSibling !== last) node.after(node.previousSibling);
+    else parent.insertBefore(node, last ? last.nextSibling : parent.firstChild);
+  }
+
+  function mergeChildren(parent, after, touched) {
+    const known = new Set([...parent.childNodes].filter((node) => served.has(node)));
+    const pairs = [...after.childNodes].map((child) => {
+      const node = [...known].find((other) => isAlike(other, child));
+      known.delete(node);
+      return [node, child];
+    });
+    known.forEach((node) => node.remove());
+    let last = null;
+    pairs.forEach(([found, child]) => {
+      const node = found ?? remember(document.importNode(child, true), child);
+      if (!found) touched.push(node);
+      if ((last ? last.nextSibling : parent.firstChild) !== node) place(parent, node, last);
+      if (found) mergeNode(found, child, touched);
+      last = node;
+    });
+  }
+
+  htmx.defineExtension("merge", {
+    isInlineSwap: () => false,
+    handleSwap(how, target, fragment) {
+      if (how !== "merge") return false;
+      const touched = [];
+      mergeChildren(target, fragment, touched);
+      return touched;
+    },
+  });
+
+  const rememberAll = (root) => all("[data-merge]", root).flatMap((region) => [...region.childNodes])
+    .filter((node) => !served.has(node)).forEach((node) => remember(node));
 
   // --- focus and notices --------------------------------------------------------------------------------------------
   const focusErrors = (root) => root.querySelector?.("[data-error-summary]")?.focus();
@@ -135,6 +223,7 @@
     if (opener) document.getElementById(opener.dataset.dialog).showModal();
     if (found("[data-copy]")) copy(found("[data-copy]"));
     if (found("[data-theme-choice]") && document.body.contains(found("[data-theme-choice]"))) chooseTheme(found("button").dataset.themeChoice);
+    if (found("[data-unfold]")) unfoldAll(found("[data-unfold]"));
     if (found("[data-poll-pause]")) togglePause(found("[data-poll-pause]"));
     if (event.target.matches("dialog")) event.target.close(); // the backdrop
     closeMenus(event.target);
@@ -176,6 +265,10 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr, target } = event.detail;
+    if (!target.isConnected) { // a poll of a list that was filtered anew meanwhile
+      event.detail.shouldSwap = false;
+      return;
+    }
     if (/^\s*<!doctype/i.test(xhr.responseText)) { // a whole page instead of a fragment: the session has ended
       event.detail.shouldSwap = false;
       window.location.reload();
@@ -193,6 +286,7 @@
 
   document.addEventListener("htmx:afterSettle", (event) => {
     const { target } = event.detail;
+    if (!target.matches("[data-merge]")) rememberAll(target);
     all("[data-select]", target).filter((box) => kept.ids.has(box.value)).forEach((box) => { box.checked = true; });
     countAll();
     showAllThatCount();
@@ -206,16 +300,23 @@
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.target.matches("form")) unlock(event.target);
     if (event.detail.successful) document.getElementById("connection-notice")?.setAttribute("hidden", "");
+    const unchanged = event.detail.xhr?.status === 204 && event.target.closest("[data-poll]");
+    if (unchanged) polled(unchanged);
+  });
+  document.addEventListener("htmx:oobBeforeSwap", (event) => { // what somebody types in a dialog stays
+    if (event.detail.target.querySelector("dialog[open]")) event.detail.shouldSwap = false;
   });
   document.addEventListener("htmx:sendError", () => showNotice("offline"));
   document.addEventListener("htmx:timeout", () => showNotice("offline"));
   document.addEventListener("htmx:responseError", (event) =>
     showNotice([400, 401, 403].includes(event.detail.xhr.status) ? "refused" : "failed"));
 
+  rememberAll(document);
   setUpMenu();
   showTheme();
   countAll();
   showAllThatCount();
+  stayClosed();
   unfold();
   focusErrors(document);
   all("[data-poll]").forEach(polled);

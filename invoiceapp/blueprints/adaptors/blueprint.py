@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from invoiceapp.blueprints.tenancy import protect
+from invoiceapp.blueprints.tenancy import of_kept_adaptors
 
 blueprint = Blueprint("adaptors", __name__, url_prefix="/adaptors")
-protect(blueprint)
+of_kept_adaptors(blueprint, but="adaptors.index")

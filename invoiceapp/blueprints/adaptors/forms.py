@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from flask_babel import gettext as _
-
 from invoiceapp.blueprints.declared import as_text, raw_values, typed_values
 from invoiceapp.domain.fields import Field, FieldType
 from invoiceapp.domain.findings import Text
 from invoiceapp.formatting import in_language
 from invoiceapp.models import Adaptor, Gateway, NewCustomers
 from invoiceapp.services.configuration import environments, gateways, general, rules
-from invoiceapp.services.configuration.adaptors import INTERVALS
+from invoiceapp.services.people import usable
 
 #: Before the kind, where the destination is a gateway that is still to be made.
 NEW = "new:"
@@ -58,28 +56,14 @@ _ABOUT = (
 )  # fmt: skip
 
 
-def _every(minutes: int) -> str:
-    if minutes == 60:
-        return str(_("Every hour"))
-    if minutes == 24 * 60:
-        return str(_("Once a day"))
-    return str(_("Every %(minutes)s minutes", minutes=minutes))
-
-
-def intervals(current: int | None) -> list[tuple[str, str]]:
-    """Choices of the schedule: minutes and words, an unusual current one among them."""
-    offered = sorted({*INTERVALS, *([current] if current else [])})
-    return [("", str(_("Only by hand"))), *((str(minutes), _every(minutes)) for minutes in offered)]
-
-
 def _gateway_text(gateway: Gateway) -> Text:
     """Its name, with the environment where that is not the usual one: names alone are easily mixed up."""
     label = dict(environments.CHOICES)[gateway.environment.value]
     return Text(f"{gateway.name} ({label.da})", f"{gateway.name} ({label.en})")
 
 
-def _existing(subscription_id: str) -> tuple[tuple[str, Text], ...]:
-    return tuple((row.id, _gateway_text(row)) for row in gateways.of_subscription(subscription_id))
+def _existing(adaptor: Adaptor | None = None) -> tuple[tuple[str, Text], ...]:
+    return tuple((row.id, _gateway_text(row)) for row in usable.gateways(adaptor))
 
 
 def _to_make() -> tuple[tuple[str, Text], ...]:
@@ -89,12 +73,12 @@ def _to_make() -> tuple[tuple[str, Text], ...]:
     )
 
 
-def activation_fields(subscription_id: str) -> tuple[Field, ...]:
+def activation_fields() -> tuple[Field, ...]:
     """What is asked for when an adaptor is activated."""
     return (
         _NAME,
         _ENVIRONMENT,
-        replace(_GATEWAY, choices=_existing(subscription_id) + _to_make()),
+        replace(_GATEWAY, choices=_existing() + _to_make()),
         replace(_FORMAT, choices=tuple(rules.format_choices())),
     )
 
@@ -109,16 +93,16 @@ def about_fields() -> tuple[Field, ...]:
     return _ABOUT
 
 
-def default_fields(subscription_id: str) -> tuple[Field, ...]:
+def default_fields(adaptor: Adaptor) -> tuple[Field, ...]:
     """The second part of the general page."""
     return (
         replace(_FORMAT, name="default_format", label=Text("Standardformat", "Default format"), choices=tuple(rules.format_choices())),
-        replace(_GATEWAY, name="default_gateway", label=Text("Standardgateway", "Default gateway"), choices=_existing(subscription_id)),
+        replace(_GATEWAY, name="default_gateway", label=Text("Standardgateway", "Default gateway"), choices=_existing(adaptor)),
     )  # fmt: skip
 
 
 def _own_fields(adaptor: Adaptor) -> tuple[Field, ...]:
-    return (*about_fields(), *default_fields(adaptor.subscription_id), _START_DATE)
+    return (*about_fields(), *default_fields(adaptor), _START_DATE)
 
 
 def raw_general(adaptor: Adaptor, form: Mapping[str, str]) -> dict[str, str]:
@@ -140,7 +124,7 @@ def general_context(
     shown = [*_own_fields(adaptor), *(replace(field, name=prefix + field.name) for field in general.fields())]
     return {
         "about": about_fields(),
-        "defaults": default_fields(adaptor.subscription_id),
+        "defaults": default_fields(adaptor),
         "start_date": _START_DATE,
         "settings": general.fields(),
         "values": stored,

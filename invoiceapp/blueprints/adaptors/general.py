@@ -6,33 +6,35 @@ from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from invoiceapp.blueprints.declared import saved
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.blueprints.tenancy import chosen_adaptor
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor, Gateway, db
 from invoiceapp.services.configuration import adaptors, customers, environments, outgoing
 from invoiceapp.services.configuration import general as settings
 from invoiceapp.services.configuration.versions import ChangedMeanwhile
+from invoiceapp.services.daily import schedules
+from invoiceapp.services.daily.schedule_words import of_adaptor as in_words
 from invoiceapp.services.errors import InvalidInput
-from invoiceapp.services.people import access
+from invoiceapp.services.people import access, usable
 
 from .blueprint import blueprint
-from .forms import general_context, intervals, raw_general
+from .forms import general_context, raw_general
 
 
 def _page(adaptor: Adaptor, **context: Any) -> str:
-    shown = {"interval": str(adaptor.interval_minutes or ""), "schedule_errors": {}, "conflict": ""} | context
+    shown = {"conflict": ""} | context
     if "values" not in shown:
         shown |= general_context(adaptor)
     return render_template(
         "adaptors/general.html", adaptor=adaptor, source=adaptors.catalogue()[adaptor.source_kind],
-        version=settings.version(adaptor), intervals=intervals(adaptor.interval_minutes),
+        version=settings.version(adaptor), schedule=in_words(adaptor.id), next_run=schedules.next_due(adaptor.id),
         customers=customers.counts(adaptor.id), waiting=outgoing.waiting([adaptor.id])[adaptor.id],
         unreachable=_unreachable(adaptor),
-        has_errors=bool(shown["errors"] or shown["schedule_errors"] or shown["conflict"]), **shown,
+        has_errors=bool(shown["errors"] or shown["conflict"]), **shown,
     )  # fmt: skip
 
 
@@ -45,6 +47,7 @@ def _unreachable(adaptor: Adaptor) -> Gateway | None:
 
 
 @blueprint.get("/general")
+@policy("adaptor:view")
 def general() -> ResponseReturnValue:
     """What holds for an adaptor as a whole."""
     adaptor = chosen_adaptor()
@@ -52,10 +55,12 @@ def general() -> ResponseReturnValue:
 
 
 @blueprint.post("/<adaptor_id>/general")
+@policy("adaptor:edit")
 def save_general(adaptor_id: str) -> ResponseReturnValue:
     """Keep all of the form or nothing."""
     adaptor = access.scoped(Adaptor, adaptor_id)
     raw = raw_general(adaptor, request.form)
+    usable.require(raw.get("default_gateway", ""), adaptor)
     try:
         found = settings.save(adaptor_id, raw, actor=access.actor(), shown=request.form.get("version"))
     except InvalidInput as error:
@@ -89,15 +94,3 @@ def listed_again(count: int) -> str:
         count,
     )
     return text
-
-
-@blueprint.post("/<adaptor_id>/schedule")
-def save_schedule(adaptor_id: str) -> ResponseReturnValue:
-    """Keep how often documents are exported."""
-    adaptor = access.scoped(Adaptor, adaptor_id)
-    try:
-        adaptors.save_schedule(adaptor_id, request.form)
-    except InvalidInput as error:
-        return _page(adaptor, schedule_errors=error.errors, interval=request.form.get("interval", "")), 422
-    flash(_("Saved."), "success")
-    return redirect(url_for(".general", adaptor=adaptor_id, _anchor="schedule"), 303)

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor
 from invoiceapp.services.configuration import adaptors, deletion, outgoing
@@ -19,15 +20,16 @@ from .blueprint import blueprint
 
 
 @blueprint.get("/<adaptor_id>/deactivate")
+@policy("adaptor:edit")
 def ask_to_deactivate(adaptor_id: str) -> str:
     """What deactivating means, and how much waits."""
-    access.require_configure()
     adaptor = access.scoped(Adaptor, adaptor_id)
     waiting = outgoing.waiting([adaptor_id])[adaptor_id]
     return render_template("adaptors/deactivate.html", adaptor=adaptor, waiting=waiting)
 
 
 @blueprint.post("/<adaptor_id>/deactivate")
+@policy("adaptor:edit")
 def deactivate(adaptor_id: str) -> ResponseReturnValue:
     """Read and send nothing; what waits keeps waiting."""
     adaptor = access.scoped(Adaptor, adaptor_id)
@@ -38,6 +40,7 @@ def deactivate(adaptor_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<adaptor_id>/reactivate")
+@policy("adaptor:edit")
 def reactivate(adaptor_id: str) -> ResponseReturnValue:
     """Read and send again, what waited first."""
     adaptor = access.scoped(Adaptor, adaptor_id)
@@ -61,13 +64,14 @@ def _deletion_page(adaptor: Adaptor, **context: Any) -> str:
 
 
 @blueprint.get("/<adaptor_id>/delete")
+@policy("adaptor:manage")
 def ask_to_delete(adaptor_id: str) -> str:
     """What deleting means; it is confirmed by writing the name."""
-    access.require_configure()
     return _deletion_page(access.scoped(Adaptor, adaptor_id))
 
 
 @blueprint.post("/<adaptor_id>/delete")
+@policy("adaptor:manage", fresh=True)
 def delete(adaptor_id: str) -> ResponseReturnValue:
     """Delete the adaptor, where its name was written."""
     adaptor = access.scoped(Adaptor, adaptor_id)

@@ -8,23 +8,27 @@ from typing import Any
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_login import current_user
 
 from invoiceapp.blueprints.declared import raw_values, typed_values
+from invoiceapp.blueprints.policy import policy
+from invoiceapp.domain.permissions import Action
 from invoiceapp.htmx import render_page_or_fragment
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor, Environment
 from invoiceapp.services.configuration import adaptors, gateways
 from invoiceapp.services.errors import InvalidInput
-from invoiceapp.services.people import access
+from invoiceapp.services.people import access, usable
 
 from .blueprint import blueprint
 from .forms import activation_fields, destination, environment_text
 
 
 @blueprint.get("")
+@policy("subscription:view")
 def index() -> str:
     """My adaptors, what can be connected, and what was deleted."""
-    rows = adaptors.overview(access.subscription().id)
+    rows = [row for row in adaptors.overview(access.subscription().id) if access.may(Action.VIEW, row.adaptor)]
     wanted = request.args.get("q", "").strip()
     return render_page_or_fragment(
         "adaptors/page.html",
@@ -39,6 +43,7 @@ def index() -> str:
 
 
 @blueprint.get("/catalogue")
+@policy("subscription:view")
 def catalogue() -> ResponseReturnValue:
     """The catalogue is a part of the page of all adaptors."""
     return redirect(url_for(".index", _anchor="catalogue"))
@@ -49,18 +54,18 @@ def _activation_page(kind: str, values: Mapping[str, Any], errors: Mapping[str, 
         abort(404)
     return render_template(
         "adaptors/activate.html", kind=kind, source=adaptors.catalogue()[kind],
-        fields=activation_fields(access.subscription().id), values=values, errors=errors, has_errors=bool(errors),
+        fields=activation_fields(), values=values, errors=errors, has_errors=bool(errors),
     )  # fmt: skip
 
 
 @blueprint.get("/activate/<kind>")
+@policy("subscription:admin")
 def ask_to_activate(kind: str) -> str:
     """Name, environment, destination and format of a new adaptor."""
-    access.require_configure()
     if kind not in adaptors.catalogue():
         abort(404)
     subscription_id = access.subscription().id
-    found = gateways.of_subscription(subscription_id)
+    found = usable.gateways()
     proposed = {
         "name": adaptors.free_name(subscription_id, kind),
         "environment": Environment.LIVE.value,
@@ -71,18 +76,20 @@ def ask_to_activate(kind: str) -> str:
 
 
 @blueprint.post("/activate/<kind>")
+@policy("subscription:admin")
 def activate(kind: str) -> ResponseReturnValue:
     """Make an adaptor; the second click on the button leads to the one that the first one made."""
     subscription_id = access.subscription().id
-    fields = activation_fields(subscription_id)
+    fields = activation_fields()
     raw = raw_values(fields, request.form)
     gateway_id, new_kind = destination(raw.get("gateway", ""))
+    usable.require(gateway_id)
     try:
         if new_kind and new_kind not in gateways.kinds():
             abort(404)
         adaptor = adaptors.activate(
             subscription_id, kind, raw.get("name", ""), environment=raw.get("environment", Environment.LIVE.value),
-            format_id=raw.get("format", ""), gateway_id=gateway_id,
+            creator_id=current_user.id, format_id=raw.get("format", ""), gateway_id=gateway_id,
         )  # fmt: skip
     except adaptors.AlreadyThere as error:
         flash(say(error.text), "warning")

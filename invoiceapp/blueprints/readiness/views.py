@@ -10,21 +10,23 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from invoiceapp.blueprints.main.links import Link, fix_link
-from invoiceapp.blueprints.tenancy import chosen_adaptor, protect
+from invoiceapp.blueprints.policy import policy
+from invoiceapp.blueprints.tenancy import chosen_adaptor, of_kept_adaptors
 from invoiceapp.formatting import language
 from invoiceapp.htmx import STOP_POLLING, hx_response, render_page_or_fragment
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor
 from invoiceapp.services.configuration import customers, preflight, readiness, readiness_export
+from invoiceapp.services.daily import listing
 from invoiceapp.services.errors import Conflict
-from invoiceapp.services.export import queries, runs
+from invoiceapp.services.export import run_queue, runs
 from invoiceapp.services.export.validators import today
 from invoiceapp.services.people import access
 
 from . import words
 
 blueprint = Blueprint("readiness", __name__, url_prefix="/readiness")
-protect(blueprint)
+of_kept_adaptors(blueprint)
 
 
 def _filter() -> readiness.Filter:
@@ -61,7 +63,7 @@ def _causes(board: readiness.Board) -> list[dict[str, Any]]:
 
 
 def _context(adaptor: Adaptor) -> dict[str, Any]:
-    wanted, status, reading = _filter(), readiness.status(adaptor.id), runs.active(adaptor.id)
+    wanted, status, reading = _filter(), readiness.status(adaptor.id), run_queue.active(adaptor.id)
     is_moving = bool(status.running or reading)
     board = readiness.board_so_far(adaptor.id) if is_moving else readiness.board(adaptor.id, wanted)
     kept_back = words.kept_back(adaptor.start_date, words.looked_at(status.finished))
@@ -75,7 +77,7 @@ def _context(adaptor: Adaptor) -> dict[str, Any]:
         "is_moving": is_moving,
         "is_filtered": wanted != readiness.Filter(),
         "has_customers": customers.counts(adaptor.id)["customers"] > 0,
-        "has_documents": queries.counts(adaptor.id)["total"] > 0,
+        "has_documents": listing.counts([adaptor.id])["total"] > 0,
         "turns": words.turns(),
         "headline": words.headline(board, may_be_sent=kept_back is None),
         "kept_back": kept_back,
@@ -88,6 +90,7 @@ def _context(adaptor: Adaptor) -> dict[str, Any]:
 
 
 @blueprint.get("")
+@policy("adaptor:view")
 def index() -> ResponseReturnValue:
     """The board of an adaptor; the catalogue where nothing is activated yet."""
     adaptor = chosen_adaptor()
@@ -97,6 +100,7 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.get("/live")
+@policy("adaptor:view")
 def live() -> Response:
     """How far a check is, for the poll; the whole board when it has ended."""
     adaptor = chosen_adaptor()
@@ -108,6 +112,7 @@ def live() -> Response:
 
 
 @blueprint.post("/<adaptor_id>/check")
+@policy("adaptor:edit")
 def check(adaptor_id: str) -> ResponseReturnValue:
     """Check all customers now, in the background."""
     adaptor = access.scoped(Adaptor, adaptor_id)
@@ -116,6 +121,7 @@ def check(adaptor_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<adaptor_id>/read")
+@policy("adaptor:edit")
 def read(adaptor_id: str) -> ResponseReturnValue:
     """Read the documents of the period from the source; nothing is sent, and a check follows by itself."""
     adaptor = access.scoped(Adaptor, adaptor_id)
@@ -127,6 +133,7 @@ def read(adaptor_id: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/export.csv")
+@policy("adaptor:view")
 def export() -> Response:
     """All causes, customers and documents as CSV."""
     adaptor = chosen_adaptor()

@@ -8,7 +8,7 @@ from flask import Blueprint, abort, render_template, request
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from invoiceapp.blueprints.tenancy import protect
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.current import config
 from invoiceapp.htmx import is_htmx
 from invoiceapp.languages import say
@@ -17,7 +17,6 @@ from invoiceapp.services.errors import ServiceError
 from invoiceapp.services.people.access import subscription
 
 blueprint = Blueprint("rulepacks", __name__, url_prefix="/rulepacks")
-protect(blueprint)
 
 #: The newest documents that a trial looks at, so that the answer comes while the person waits.
 MOST_DOCUMENTS = 200
@@ -50,12 +49,14 @@ def _context(**trial: Any) -> dict[str, Any]:
 
 
 @blueprint.get("")
+@policy("subscription:view")
 def index() -> str:
     """What judges documents today, format by format, and every installed edition."""
     return render_template("rulepacks/page.html", **_context())
 
 
 @blueprint.post("/trial")
+@policy("subscription:admin")
 def trial() -> str:
     """Judge the newest documents by an edition. The answer is the result: there is nothing to redirect to."""
     pack, _slash, version = request.form.get("edition", "").partition("/")

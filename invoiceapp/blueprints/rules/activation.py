@@ -10,14 +10,17 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.domain.findings import Text
 from invoiceapp.htmx import STOP_POLLING, hx_redirect, hx_response, is_htmx
 from invoiceapp.languages import say
 from invoiceapp.models import ACTIVE_JOBS, Adaptor, Job
-from invoiceapp.services.configuration import bulk, customers, gateways, rules
+from invoiceapp.services.configuration import bulk, customers, rules
 from invoiceapp.services.configuration.bulk import Selection, Started
 from invoiceapp.services.configuration.rules import Outcome
+from invoiceapp.services.daily import schedules
 from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError
+from invoiceapp.services.people import usable
 from invoiceapp.services.people.access import actor, scoped
 
 from .blueprint import blueprint
@@ -29,7 +32,7 @@ FILTER = "filter."
 
 def choices(adaptor: Adaptor) -> dict[str, Any]:
     """Formats and gateways to choose from, and which are chosen at first."""
-    found = gateways.of_subscription(adaptor.subscription_id)
+    found = usable.gateways(adaptor)
     return {
         "formats": rules.format_choices(),
         "gateways": found,
@@ -41,7 +44,7 @@ def choices(adaptor: Adaptor) -> dict[str, Any]:
 
 def tell_of_waiting(adaptor_id: str, customer_ids: list[str]) -> None:
     """Activation sends nothing of the past, and nothing at all by itself without a schedule; say so."""
-    if scoped(Adaptor, adaptor_id).interval_minutes is None:
+    if not schedules.is_scheduled(scoped(Adaptor, adaptor_id).id):
         flash(no_schedule_words(), "info")
     if count := rules.waiting(adaptor_id, customer_ids):
         flash(waiting_words(count), "info")
@@ -49,7 +52,7 @@ def tell_of_waiting(adaptor_id: str, customer_ids: list[str]) -> None:
 
 def no_schedule_words() -> str:
     """Of an adaptor that reads only when a person starts it."""
-    return str(_("The schedule is off: choose one under General, or use Manual export."))
+    return str(_("The schedule is off: make one under Schedule, or use Manual export."))
 
 
 def waiting_words(count: int) -> str:
@@ -102,14 +105,15 @@ def _ask(adaptor: Adaptor, selection: Selection, kind: str, **context: Any) -> s
     return render_template(
         "rules/_ask.html" if is_htmx() else "rules/activate.html",
         adaptor=adaptor, kind=kind, selection=selection, summary=bulk.summary(adaptor.id, selection),
-        most_now=bulk.MOST_NOW, filter_prefix=FILTER, back=list_url(adaptor, selection.everything),
+        is_scheduled=schedules.is_scheduled(adaptor.id), most_now=bulk.MOST_NOW, filter_prefix=FILTER,
+        back=list_url(adaptor, selection.everything),
         **{"errors": {}, **choices(adaptor), **context},
     )  # fmt: skip
 
 
 def _activated_words(adaptor: Adaptor, count: int) -> list[str]:
     """How many, and when their invoices are sent."""
-    if adaptor.interval_minutes is None:
+    if not schedules.is_scheduled(adaptor.id):
         return [_("Customers activated: %(count)s.", count=count), no_schedule_words()]
     return [_("Customers activated: %(count)s. Their invoices are sent from the next run on.", count=count)]
 
@@ -172,6 +176,7 @@ def _bulk(adaptor_id: str, change: Callable[[Adaptor, Selection], ResponseReturn
 
 
 @blueprint.post("/<adaptor_id>/activate")
+@policy("adaptor:edit")
 def activate(adaptor_id: str) -> ResponseReturnValue:
     """Activate the selected customers; asks for format and gateway (``?ask=1``), also where they do not fit."""
     return _bulk(adaptor_id, _ask_or_activate)
@@ -181,6 +186,7 @@ def _ask_or_activate(adaptor: Adaptor, selection: Selection) -> ResponseReturnVa
     if "ask" in request.args:
         return _ask(adaptor, selection, bulk.ACTIVATE)
     format_id, gateway_id = request.form.get("format", ""), request.form.get("gateway", "")
+    usable.require(gateway_id, adaptor)
     try:
         outcome = bulk.activate(adaptor.id, selection, format_id, gateway_id, actor())
     except InvalidInput as error:
@@ -190,6 +196,7 @@ def _ask_or_activate(adaptor: Adaptor, selection: Selection) -> ResponseReturnVa
 
 
 @blueprint.post("/<adaptor_id>/deactivate")
+@policy("adaptor:edit")
 def deactivate(adaptor_id: str) -> ResponseReturnValue:
     """Stop exporting to the selected customers (asks first with ``?ask=1``); their settings are kept."""
     return _bulk(adaptor_id, _ask_or_deactivate)
@@ -202,6 +209,7 @@ def _ask_or_deactivate(adaptor: Adaptor, selection: Selection) -> ResponseReturn
 
 
 @blueprint.post("/<adaptor_id>/keep-off")
+@policy("adaptor:edit")
 def keep_off(adaptor_id: str) -> ResponseReturnValue:
     """Decide that the selected new customers are not activated."""
     return _bulk(adaptor_id, _keep_off)
@@ -232,12 +240,14 @@ def _job_context(job_id: str) -> dict[str, Any]:
 
 
 @blueprint.get("/jobs/<job_id>")
+@policy("adaptor:view")
 def job(job_id: str) -> str:
     """How far the activation of many customers has come, and what became of it."""
     return render_template("rules/job.html", **_job_context(job_id))
 
 
 @blueprint.get("/jobs/<job_id>/live")
+@policy("adaptor:view")
 def job_live(job_id: str) -> ResponseReturnValue:
     """The same, for the poll."""
     context = _job_context(job_id)

@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from invoiceapp.blueprints.tenancy import protect
+from invoiceapp.blueprints.tenancy import of_kept_adaptors
 
 blueprint = Blueprint("rules", __name__, url_prefix="/customers")
-protect(blueprint)
+of_kept_adaptors(blueprint)

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import ngettext
 
 from invoiceapp.blueprints.declared import section_title
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.htmx import hx_redirect, render_page_or_fragment
 from invoiceapp.languages import say
 from invoiceapp.models import Customer
@@ -29,7 +30,7 @@ def _searched() -> str:
 def _ticked(customer: Customer, text: str) -> list[str]:
     """Ids that were ticked, or all that match the search; one more than may be, at most."""
     if "everything" in request.form:
-        return profiles.found_ids(customer, text)
+        return profiles.found_ids(customer.adaptor_id, text, customer.id)
     return list(dict.fromkeys(request.form.getlist("ids")))[: profiles.MOST + 1]
 
 
@@ -43,7 +44,7 @@ def _offered(customer: Customer) -> list[tuple[str, str, int]]:
 
 def _page(customer: Customer, ticked: list[str], **context: Any) -> str:
     text = _searched()
-    found = profiles.candidates(customer, text, ticked)
+    found = profiles.candidates(customer.adaptor_id, text, ticked, customer.id)
     return render_page_or_fragment(
         "rules/copy.html", "rules/_copy.html",
         **{
@@ -55,6 +56,7 @@ def _page(customer: Customer, ticked: list[str], **context: Any) -> str:
 
 
 @blueprint.route("/<customer_id>/copy", methods=["GET", "POST"])
+@policy("adaptor:edit")
 def copy(customer_id: str) -> ResponseReturnValue:
     """Choose what to copy to whom (``step=search``), see what it would do (``preview``), do it (``copy``)."""
     customer = scoped(Customer, customer_id)

@@ -9,6 +9,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from invoiceapp.blueprints.declared import saved
+from invoiceapp.blueprints.main.links import Link
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.blueprints.settings.conflicts import marked
 from invoiceapp.blueprints.settings.lines import Section, chosen_section, example_asked_for
 from invoiceapp.blueprints.settings.results import conflict_status, tell_saved
@@ -18,9 +20,12 @@ from invoiceapp.models import Adaptor, Customer
 from invoiceapp.services.configuration import changes, customers, rules, saving
 from invoiceapp.services.configuration.settings import RULE
 from invoiceapp.services.configuration.versions import ChangedMeanwhile
+from invoiceapp.services.daily import of_customer
 from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError
 from invoiceapp.services.export import history
+from invoiceapp.services.people import usable
 from invoiceapp.services.people.access import actor, scoped
+from invoiceapp.services.reach import queries
 
 from .activation import choices, stopped_words, tell_of_waiting
 from .blueprint import blueprint
@@ -35,6 +40,8 @@ def _customer_page(customer: Customer, shown: Section, **context: Any) -> str:
         tabs=tabs(customer, shown.name), action=url_for("rules.save_settings", customer_id=customer.id),
         rows=history.of_customer(customer.id), hints=customers.hints(customer),
         activation_version=saving.activation_version(customer.rule),
+        waiting=of_customer.waiting(customer.id),
+        is_by_network=queries.is_by_network(customer.rule, adaptor),
         has_errors=bool(shown.errors or context["errors"]),
         **{**choices(adaptor), "format": saving.proposed_format(adaptor, customer), **context},
     )  # fmt: skip
@@ -46,6 +53,7 @@ def _section(customer: Customer, *arguments: Any) -> Section:
 
 
 @blueprint.get("/<customer_id>")
+@policy("adaptor:view")
 def customer(customer_id: str) -> str:
     """One customer: activation, a section of its settings (``?group=``) and its latest documents."""
     row = scoped(Customer, customer_id)
@@ -53,10 +61,12 @@ def customer(customer_id: str) -> str:
 
 
 @blueprint.post("/<customer_id>/rule")
+@policy("adaptor:edit")
 def save_rule(customer_id: str) -> ResponseReturnValue:
     """Activate one customer. Format and gateway of an active one are changed in its settings."""
     row = scoped(Customer, customer_id)
     format_id, gateway_id = request.form.get("format", ""), request.form.get("gateway", "")
+    usable.require(gateway_id, scoped(Adaptor, row.adaptor_id))
     try:
         released = saving.activate(customer_id, format_id, gateway_id, actor=actor(), shown=request.form.get("version"))
     except InvalidInput as error:
@@ -72,6 +82,7 @@ def save_rule(customer_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<customer_id>/stop")
+@policy("adaptor:edit")
 def stop(customer_id: str) -> ResponseReturnValue:
     """Deactivate one customer."""
     row = scoped(Customer, customer_id)
@@ -82,12 +93,23 @@ def stop(customer_id: str) -> ResponseReturnValue:
     return redirect(url_for(".customer", customer_id=customer_id), 303)
 
 
+def _follow(customer: Customer) -> list[Link]:
+    """To what was released, and back to why it waited."""
+    documents = url_for("main.dashboard", adaptor=customer.adaptor_id, customer=customer.id)
+    links = [Link(documents, _("Follow the documents"))]
+    if problem := of_customer.problem_id(customer.id):
+        links.append(Link(url_for("problems.show", problem_id=problem), _("Back to the problem")))
+    return links
+
+
 @blueprint.post("/<customer_id>/settings")
+@policy("adaptor:edit")
 def save_settings(customer_id: str) -> ResponseReturnValue:
     """Keep a section of one customer's own settings; empty ones inherit."""
     row = scoped(Customer, customer_id)
     plain = _section(row)
     raw = raw_settings(row, plain.name, request.form)
+    usable.require(raw.get("gateway", ""), scoped(Adaptor, row.adaptor_id))
     if example := example_asked_for(plain, request.form, raw):
         return redirect(example, 303)
     try:
@@ -104,5 +126,5 @@ def save_settings(customer_id: str) -> ResponseReturnValue:
         return _customer_page(row, overtaken, conflict=error.text), conflict_status()
     except ServiceError as error:
         return _customer_page(row, _section(row, raw), refused=error.text), 422
-    tell_saved(done)
+    tell_saved(done, _follow(row) if done.released else ())
     return redirect(url_for(".customer", customer_id=customer_id, group=plain.name), 303)

@@ -10,15 +10,17 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from invoiceapp.blueprints.main.links import Link, fix_link
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.blueprints.readings import words_of
 from invoiceapp.blueprints.tenancy import chosen_adaptor
 from invoiceapp.formatting import in_language
 from invoiceapp.htmx import render_page_or_fragment
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor, Customer, Gateway
-from invoiceapp.services.configuration import bulk, customer_reading, customers, gateways, readiness, rules
+from invoiceapp.services.configuration import bulk, customer_reading, customers, readiness, rules
 from invoiceapp.services.configuration.customers import Filter
 from invoiceapp.services.errors import ServiceError
+from invoiceapp.services.people import usable
 from invoiceapp.services.people.access import scoped
 
 from .blueprint import blueprint
@@ -29,7 +31,7 @@ _FIRST_ORDER = {"name": "name", "volume": "-volume", "readiness": "readiness", "
 
 def read_filter(adaptor: Adaptor, values: Mapping[str, str], prefix: str = "") -> tuple[Filter, list[Gateway]]:
     """What an address or a form asks for, and the gateways to choose from; another tenant's gateway is as if not there."""
-    found = gateways.of_subscription(adaptor.subscription_id)
+    found = usable.gateways(adaptor)
     known = {**values}
     if known.get(f"{prefix}gateway") not in {row.id for row in found}:
         known.pop(f"{prefix}gateway", None)
@@ -93,6 +95,7 @@ def _sort() -> str:
 
 
 @blueprint.get("")
+@policy("adaptor:view")
 def index() -> str:
     """Customers with filter, order and selection."""
     adaptor = chosen_adaptor()
@@ -123,6 +126,7 @@ def index() -> str:
 
 
 @blueprint.post("/<adaptor_id>/read")
+@policy("adaptor:edit")
 def read(adaptor_id: str) -> ResponseReturnValue:
     """Read the customers from the source now."""
     adaptor = scoped(Adaptor, adaptor_id)

@@ -23,8 +23,9 @@ from invoiceapp.blueprints.settings.lines import (
 from invoiceapp.domain.fields import Field
 from invoiceapp.formatting import in_language
 from invoiceapp.models import Adaptor, Customer
-from invoiceapp.services.configuration import adaptors, gateways, rules, saving, source_values
+from invoiceapp.services.configuration import adaptors, rules, saving, source_values
 from invoiceapp.services.configuration.settings import SECTIONS, Origin, declared, in_section, resolve_one
+from invoiceapp.services.people import usable
 
 
 def _groups(customer: Customer, section: str) -> dict[str, tuple[Field, ...]]:
@@ -90,7 +91,7 @@ def _choices(
     """
     if name not in ("format", "gateway"):
         return []
-    rule, rows = customer.rule, gateways.of_subscription(customer.subscription_id)
+    rule, rows = customer.rule, usable.gateways(adaptor)
     chosen = {
         "format": rule.format if rule else saving.proposed_format(adaptor, customer),
         "gateway": rule.gateway_id if rule else saving.proposed_gateway(adaptor),

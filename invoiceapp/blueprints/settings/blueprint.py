@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from invoiceapp.blueprints.tenancy import protect
+from invoiceapp.blueprints.tenancy import of_kept_adaptors
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
-protect(blueprint)
+of_kept_adaptors(blueprint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import abort, url_for
 
 from invoiceapp.blueprints import live_examples
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.blueprints.tenancy import chosen_adaptor
 from invoiceapp.models import Adaptor
 
@@ -16,6 +17,7 @@ def _adaptor() -> Adaptor:
 
 
 @blueprint.get("/order-number")
+@policy("adaptor:view")
 def order_number_example() -> str:
     """What a pattern finds in the newest documents of all customers."""
     adaptor = _adaptor()
@@ -24,6 +26,7 @@ def order_number_example() -> str:
 
 
 @blueprint.get("/file-name")
+@policy("adaptor:view")
 def file_name_example() -> str:
     """How a template names the newest documents of all customers."""
     adaptor = _adaptor()

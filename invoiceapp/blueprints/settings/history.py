@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.blueprints.tenancy import chosen_adaptor
 from invoiceapp.languages import say
 from invoiceapp.models import Adaptor, Customer, SettingsChange, db
@@ -43,6 +44,7 @@ def _entries(adaptor: Adaptor, found: list[SettingsChange]) -> list[Entry]:
 
 
 @blueprint.get("/history")
+@policy("adaptor:view")
 def history() -> ResponseReturnValue:
     """All changes of an adaptor's settings, or those of one customer (``?customer=``), newest first."""
     customer_id = request.args.get("customer")
@@ -58,6 +60,7 @@ def history() -> ResponseReturnValue:
 
 
 @blueprint.post("/changes/<change_id>/undo")
+@policy("adaptor:edit")
 def undo(change_id: str) -> ResponseReturnValue:
     """Take a save back, and return to where it was made or to the history (``from=history``)."""
     change = access.scoped(SettingsChange, change_id)

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.blueprints.tenancy import chosen_adaptor
 from invoiceapp.htmx import hx_response, render_page_or_fragment
 from invoiceapp.models import Adaptor
@@ -46,6 +47,7 @@ def _preview(adaptor: Adaptor, found: Preview) -> Response:
 
 
 @blueprint.get("")
+@policy("adaptor:view")
 def index() -> ResponseReturnValue:
     """One section (``?group=``), with what empty fields inherit."""
     adaptor = chosen_adaptor()
@@ -55,6 +57,7 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.post("/<adaptor_id>")
+@policy("adaptor:edit")
 def save(adaptor_id: str) -> ResponseReturnValue:
     """Keep a section of the settings that hold for all customers; asks first where active customers are touched."""
     adaptor = access.scoped(Adaptor, adaptor_id)

@@ -46,6 +46,13 @@ def describer(adaptor: Adaptor) -> Callable[[Iterable[Difference], bool], list[W
     return lambda found, is_customers: [one(item, is_customers) for item in found]
 
 
+def in_words(subscription_id: str, values: Mapping[Place, Any]) -> list[tuple[str, str]]:
+    """Name and value of settings that belong to no adaptor, in a stable order."""
+    named = {row.id: row.name for row in gateways.of_subscription(subscription_id)}
+    looks = [(_look(at, named, {}), value) for at, value in sorted(values.items())]
+    return [(what, text(value)) for (what, text), value in looks]
+
+
 def _has_default(at: Place) -> bool:
     """Whether a value is built in, so that one that is not set comes from nowhere else but the common settings."""
     return at[0] not in (RULE, "vat") and _field(at).default not in (None, "")

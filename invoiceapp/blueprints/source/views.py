@@ -11,22 +11,24 @@ from flask_babel import gettext as _
 
 from invoiceapp.blueprints.declared import raw_values, typed_values
 from invoiceapp.blueprints.plaintext import blocks, title
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.blueprints.readings import words_of
-from invoiceapp.blueprints.tenancy import chosen_adaptor, protect
+from invoiceapp.blueprints.tenancy import chosen_adaptor, of_kept_adaptors
 from invoiceapp.formatting import language
 from invoiceapp.htmx import STOP_POLLING, hx_response, is_htmx
 from invoiceapp.languages import say
 from invoiceapp.models import ACTIVE_RUNS, Adaptor
 from invoiceapp.services.configuration import adaptors, customer_reading, sources
 from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError
-from invoiceapp.services.export import runs
+from invoiceapp.services.export import run_queue, runs
 from invoiceapp.services.people import access
 
 blueprint = Blueprint("source", __name__, url_prefix="/source")
-protect(blueprint)
+of_kept_adaptors(blueprint)
 
 
 @blueprint.get("")
+@policy("adaptor:view")
 def index() -> ResponseReturnValue:
     """The source's page; the catalogue where nothing is activated yet."""
     adaptor = chosen_adaptor()
@@ -35,7 +37,7 @@ def index() -> ResponseReturnValue:
 
 def _state(adaptor: Adaptor) -> dict[str, Any]:
     """What was read, and the reading that goes on."""
-    return {"adaptor": adaptor, "read": sources.read_so_far(adaptor), "run": runs.active(adaptor.id)}
+    return {"adaptor": adaptor, "read": sources.read_so_far(adaptor), "run": run_queue.active(adaptor.id)}
 
 
 def _page(adaptor: Adaptor, **context: Any) -> str:
@@ -52,6 +54,7 @@ def _page(adaptor: Adaptor, **context: Any) -> str:
 
 
 @blueprint.get("/<adaptor_id>/state")
+@policy("adaptor:view")
 def state(adaptor_id: str) -> ResponseReturnValue:
     """What was read until now, for the poll while a reading goes on."""
     found = _state(access.scoped(Adaptor, adaptor_id))
@@ -79,6 +82,7 @@ def _trouble(error: ServiceError) -> dict[str, Any]:
 
 
 @blueprint.post("/<adaptor_id>/connect")
+@policy("adaptor:manage", fresh=True)
 def connect(adaptor_id: str) -> ResponseReturnValue:
     """Test credentials, keep them where they work, and read what there is."""
     adaptor = access.scoped(Adaptor, adaptor_id)
@@ -102,6 +106,7 @@ def _start_reading(adaptor_id: str) -> None:
 
 
 @blueprint.post("/<adaptor_id>/test")
+@policy("adaptor:edit")
 def test(adaptor_id: str) -> ResponseReturnValue:
     """Whose books the typed credentials open. The answer is the result: nothing is kept, so there is nothing to redirect to."""
     adaptor = access.scoped(Adaptor, adaptor_id)
@@ -118,6 +123,7 @@ def test(adaptor_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<adaptor_id>/read")
+@policy("adaptor:edit")
 def read(adaptor_id: str) -> ResponseReturnValue:
     """Read customers and tax rates now."""
     access.scoped(Adaptor, adaptor_id)

@@ -7,8 +7,9 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from invoiceapp.blueprints.policy import policy
 from invoiceapp.blueprints.settings.results import conflict_status, tell_saved
-from invoiceapp.blueprints.tenancy import chosen_adaptor, protect
+from invoiceapp.blueprints.tenancy import chosen_adaptor, of_kept_adaptors
 from invoiceapp.models import Adaptor
 from invoiceapp.services.configuration import vat, vat_proposals
 from invoiceapp.services.configuration.versions import ChangedMeanwhile
@@ -16,7 +17,7 @@ from invoiceapp.services.errors import InvalidInput
 from invoiceapp.services.people import access
 
 blueprint = Blueprint("vat", __name__, url_prefix="/vat")
-protect(blueprint)
+of_kept_adaptors(blueprint)
 
 
 def _page(adaptor: Adaptor, **context: Any) -> str:
@@ -39,6 +40,7 @@ def _page(adaptor: Adaptor, **context: Any) -> str:
 
 
 @blueprint.get("")
+@policy("adaptor:view")
 def index() -> ResponseReturnValue:
     """The tax rates with the categories chosen for them, and proposals for the others."""
     adaptor = chosen_adaptor()
@@ -46,6 +48,7 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.post("/<adaptor_id>")
+@policy("adaptor:edit")
 def save(adaptor_id: str) -> ResponseReturnValue:
     """Keep the VAT categories of the tax rates; ``use`` takes proposals over, of all rates or of one."""
     adaptor = access.scoped(Adaptor, adaptor_id)

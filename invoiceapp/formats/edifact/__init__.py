@@ -5,6 +5,7 @@ from invoiceapp.formats.base import Format
 
 from .checks import check
 from .examination import examine
+from .explanation import explained
 from .profiles import OPTIONS
 from .reader import read
 from .renumbering import renumber
@@ -25,5 +26,6 @@ FORMATS = (
         examine=examine,
         reader=read,
         shown=readable,
+        explained=explained,
     ),
 )

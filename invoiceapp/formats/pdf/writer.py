@@ -135,6 +135,15 @@ def render(invoice: Invoice, *, embedded: Embedded | None = None) -> bytes:
     return content
 
 
+def write_page(html: str, identifier: str, made: str) -> bytes:
+    """Any page of ours as PDF bytes, always the same; ``made`` is its ISO time. Raises ``PdfEngineMissing``."""
+    weasyprint = _weasyprint()
+    document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint)).render()
+    document.metadata.created = document.metadata.modified = made
+    content: bytes = document.write_pdf(pdf_identifier=identifier.encode())
+    return content
+
+
 def _laid_out(html: str, invoice: Invoice, **options: Any) -> Any:
     weasyprint = _weasyprint()
     document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint)).render(**options)

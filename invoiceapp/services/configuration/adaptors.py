@@ -1,15 +1,14 @@
-"""Adaptors: the catalogue, activation, rest and the schedule."""
+"""Adaptors: the catalogue, activation and rest."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import func, select
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Adaptor, Document, Environment, ExportRule, Run, Subscription, db, new_id, utcnow
+from invoiceapp.models import Adaptor, Document, Environment, ExportRule, Run, Subscription, db, new_id
 from invoiceapp.services import bell
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict, InvalidInput
@@ -18,8 +17,6 @@ from invoiceapp.sources.base import Source, registry
 
 from . import environments, outgoing, rules
 
-#: Minutes between scheduled runs that a person may choose.
-INTERVALS = (5, 15, 60, 24 * 60)
 LONGEST_NAME = 200
 #: What every receiver in NemHandel takes, the public ones too.
 PROPOSED_FORMAT = "oioubl-2.1"
@@ -109,7 +106,7 @@ def destination_errors(adaptor: Adaptor, format_id: str, gateway_id: str) -> dic
 
 def activate(
     subscription_id: str, source_kind: str, name: str, *, environment: str = Environment.LIVE, format_id: str = "",
-    gateway_id: str = "",
+    gateway_id: str = "", creator_id: str | None = None,
 ) -> Adaptor:  # fmt: skip
     """A new adaptor for a source, not connected yet. Nothing that is dated before today will be sent.
 
@@ -123,7 +120,7 @@ def activate(
         adaptor = Adaptor(
             id=new_id(), subscription_id=subscription_id, source_kind=source_kind, settings={}, name=name,
             environment=environments.parse(environment), default_format=format_id or None,
-            default_gateway_id=gateway_id or None, start_date=today(),
+            default_gateway_id=gateway_id or None, start_date=today(), creator_id=creator_id,
         )  # fmt: skip
         same = named(subscription_id, name)
         if same is not None and same.source_kind == source_kind:
@@ -207,22 +204,3 @@ def set_default_gateway(adaptor_id: str, gateway_id: str) -> None:
         if errors := destination_errors(adaptor, adaptor.default_format or "", gateway_id):
             raise InvalidInput(errors)
         adaptor.default_gateway_id = gateway_id
-
-
-def _minutes(text: str, current: int | None) -> int | None:
-    if not text:
-        return None
-    if text in {str(minutes) for minutes in (*INTERVALS, current) if minutes}:
-        return int(text)
-    raise InvalidInput({"interval": Text("Vælg en af mulighederne.", "Choose one of the options.")})
-
-
-def save_schedule(adaptor_id: str, raw: Mapping[str, str]) -> None:
-    """Keep ``interval`` (minutes, "" for by hand). Raises ``InvalidInput``, ``AdaptorDeleted``."""
-    with transaction() as session:
-        adaptor = session.get_one(Adaptor, adaptor_id, with_for_update={"key_share": True}, populate_existing=True)
-        environments.require_kept(adaptor)
-        minutes = _minutes(raw.get("interval", ""), adaptor.interval_minutes)
-        if minutes != adaptor.interval_minutes or (minutes and adaptor.next_run_at is None):
-            adaptor.next_run_at = utcnow() + timedelta(minutes=minutes) if minutes else None
-        adaptor.interval_minutes = minutes

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from invoiceapp.domain.findings import Text
-from invoiceapp.gateways.base import TransportError
-from invoiceapp.models import Gateway, db
+from invoiceapp.gateways.base import Transport, TransportError
+from invoiceapp.models import Gateway, db, utcnow
 from invoiceapp.services import secrets
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict, ServiceError
 
-from . import gateways
+from . import credentials, gateways
 
 #: The declared secret that says that a person has let a gateway in.
 PERMISSION = "refresh_token"
@@ -116,6 +116,9 @@ def _keep(gateway_id: str, shown: Mapping[str, Any], given: Mapping[str, str]) -
         fields = [field for field in gateways.transport_class(gateway).fields if field.name in given]
         values, gateway.secrets = secrets.seal(fields, given, gateway.secrets, f"gateway/{gateway_id}")
         gateway.config = {**gateway.config, **values}
+        account = given.get(Transport.ACCOUNT)
+        # Where the partner does not say whose account it is, it may be anybody's each time.
+        credentials.note(gateway, f"account={account}" if account else f"authorized={utcnow().isoformat()}")
 
 
 _NOT_THAT_KIND = Text(

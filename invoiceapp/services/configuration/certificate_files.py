@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -27,6 +27,8 @@ from cryptography.x509.oid import NameOID
 from invoiceapp.domain.fields import LONGEST_TEXT
 from invoiceapp.domain.findings import Text
 from invoiceapp.services.errors import ServiceError
+from invoiceapp.trust.chains import MALFORMED
+from invoiceapp.trust.key_cost import is_affordable_key, is_affordable_pkcs12
 
 #: Bytes of an upload.
 LARGEST = 100 * 1024
@@ -35,9 +37,9 @@ _KEY_BITS = 3072
 _SMALLEST_RSA = 2048
 #: Bytes of a name in a certificate; RFC 5280 appendix A (ub-common-name) says characters, but not all programs count so.
 _LONGEST_NAME = 64
-#: Seconds that opening a PKCS#12 file may take; usual ones take a tenth.
+#: Seconds that opening a file with a key may take; usual ones take a tenth.
 PATIENCE = 8.0
-_CHILD = Path(__file__).with_name("pkcs12_child.py")
+_CHILD = Path(__file__).with_name("pair_child.py")
 
 
 class FileUnusable(ServiceError):
@@ -49,6 +51,7 @@ class Pair:
     """A certificate of ours and its key, both PEM; never shown or logged as a whole."""
 
     certificate: str
+    """Those of its issuers may follow"""
     key: str
     left_out: int = 0
     """Other certificates that the file had"""
@@ -126,7 +129,7 @@ def certificates(content: bytes) -> Sequence[x509.Certificate]:
     """All certificates of DER, PEM, bare base64 or PKCS#7, at least one. Raises ``FileUnusable``."""
     try:
         found = [_checked(one) for one in _parsed(content)]
-    except (ValueError, UnsupportedAlgorithm):
+    except MALFORMED:
         found = []
     if not found:
         raise FileUnusable(_NO_CERTIFICATE)
@@ -134,7 +137,7 @@ def certificates(content: bytes) -> Sequence[x509.Certificate]:
 
 
 def _checked(certificate: x509.Certificate) -> x509.Certificate:
-    """Parts are read when they are asked for; those that we use must be good. Raises ``ValueError``."""
+    """Parts are read when they are asked for; those that we use must be good. Raises ``MALFORMED``."""
     _ = certificate.public_key(), certificate.issuer, certificate.subject, certificate.not_valid_after_utc
     return certificate
 
@@ -147,7 +150,7 @@ def _parsed(content: bytes) -> Sequence[x509.Certificate]:
     der = _from_base64(content)
     try:
         return [x509.load_der_x509_certificate(der)]
-    except ValueError:
+    except MALFORMED:
         return pkcs7.load_der_pkcs7_certificates(der)
 
 
@@ -159,22 +162,31 @@ def _from_base64(content: bytes) -> bytes:
         return content
 
 
-def read_pkcs12(content: bytes, password: str) -> Pair:
-    """The one key of a PKCS#12 file with its certificate, RSA of 2048 bits or more. Raises ``FileUnusable``."""
+def read_pair(content: bytes, password: str, *, with_chain: bool = False) -> Pair:
+    """The one key of a PKCS#12 or PEM file, RSA of 2048 bits or more, and its certificate. Raises ``FileUnusable``.
+
+    ``with_chain``: the file's other certificates follow ours in ``Pair.certificate``, as the file has them.
+    """
     _require_size(content)
+    if not (is_affordable_key(content) if b"-----BEGIN " in content else is_affordable_pkcs12(content)):
+        raise FileUnusable(_ENDLESS)
     found = _opened_in_a_child(content, password)
     if "error" in found:
-        raise FileUnusable(_PKCS12_ERRORS[found["error"]])
+        raise FileUnusable(_PAIR_ERRORS[found["error"]])
     if found["certificate"] is None:
         raise FileUnusable(_MISMATCH)
     key = load_pem_private_key(found["key"].encode(), None)
     if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < _SMALLEST_RSA:
         raise FileUnusable(_WEAK)
-    read_certificate(found["certificate"].encode())
-    return Pair(found["certificate"], found["key"], int(found["left_out"]))
+    others = found["others"] if with_chain else []
+    text = "".join([found["certificate"], *others])
+    if len(text) > LONGEST_TEXT:
+        raise FileUnusable(_TOO_LARGE)
+    certificates(text.encode())
+    return Pair(text, found["key"], len(found["others"]) - len(others))
 
 
-def _opened_in_a_child(content: bytes, password: str) -> dict[str, str]:
+def _opened_in_a_child(content: bytes, password: str) -> dict[str, Any]:
     asked = json.dumps({"content": base64.b64encode(content).decode(), "password": password}).encode()
     command = [sys.executable, "-I", str(_CHILD)]
     try:
@@ -184,7 +196,7 @@ def _opened_in_a_child(content: bytes, password: str) -> dict[str, str]:
         raise FileUnusable(_ENDLESS) from None
     if done.returncode != 0:
         return {"error": "form"}
-    answer: dict[str, str] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
 
@@ -208,30 +220,36 @@ _SEVERAL = Text(
     "There are several certificates in the file. Ask the partner for the file with only the one to use.",
 )
 _MISMATCH = Text(
-    "Certifikatet i filen hører ikke til nøglen. Eksportér certifikatet igen sammen med dets egen private nøgle.",
-    "The certificate in the file does not belong to the key. Export the certificate again together with its own private key.",
+    "Certifikatet i filen hører ikke til nøglen. Eksportér certifikatet igen sammen med dets egen private nøgle. Er der flere "
+    "certifikater i en .pem-fil, skal jeres eget stå først.",
+    "The certificate in the file does not belong to the key. Export the certificate again together with its own private key. Of "
+    "several certificates in a .pem file, your own must come first.",
 )
 _WEAK = Text(
-    "Nøglen i filen er for svag eller af en anden slags. Den skal være RSA på mindst 2048 bit. Lav et nyt certifikat her i "
-    "stedet.",
-    "The key in the file is too weak or of another kind. It must be RSA of 2048 bits or more. Make a new certificate here "
-    "instead.",
+    "Nøglen i filen er for svag eller af en anden slags. Den skal være RSA på mindst 2048 bit. Brug et andet certifikat.",
+    "The key in the file is too weak or of another kind. It must be RSA of 2048 bits or more. Use another certificate.",
 )
 _ENDLESS = Text(
-    "Filen kan ikke åbnes inden for rimelig tid. Eksportér den igen, eller lav et nyt certifikat her.",
-    "The file cannot be opened in reasonable time. Export it again, or make a new certificate here.",
+    "Filen kan ikke åbnes inden for rimelig tid. Eksportér certifikatet igen, eller brug et andet.",
+    "The file cannot be opened in reasonable time. Export the certificate again, or use another.",
 )
-_PKCS12_ERRORS = {
+_PAIR_ERRORS = {
     "form": Text(
-        "Det er ikke en .p12- eller .pfx-fil, der kan læses. Eksportér certifikatet igen med dets private nøgle.",
-        "That is no .p12 or .pfx file that can be read. Export the certificate again with its private key.",
+        "Det er ikke en .p12-, .pfx- eller .pem-fil, der kan læses. Eksportér certifikatet igen med dets private nøgle.",
+        "That is no .p12, .pfx or .pem file that can be read. Export the certificate again with its private key.",
     ),
     "password": Text(
         "Adgangskoden passer ikke til filen, eller filen er beskadiget. Skriv adgangskoden igen.",
         "The password does not fit the file, or the file is damaged. Write the password again.",
     ),
     "keys": Text(
-        "Filen skal indeholde præcis én privat nøgle. Eksportér kun det ene certifikat, der skal bruges, med dets nøgle.",
-        "The file must hold exactly one private key. Export only the one certificate to use, with its key.",
+        "Filen skal indeholde præcis én privat nøgle, sammen med certifikatet. Ligger nøglen i en .pem-fil for sig, så indsæt "
+        "indholdet af begge filer i gatewayens indstillinger.",
+        "The file must hold exactly one private key, together with the certificate. If the key is in a .pem file of its own, "
+        "paste what both files hold into the settings of the gateway.",
+    ),
+    "certificate": Text(
+        "Der er en nøgle i filen, men intet certifikat, der kan læses. Eksportér certifikatet igen med dets private nøgle.",
+        "There is a key in the file, but no certificate that can be read. Export the certificate again with its private key.",
     ),
 }

@@ -112,6 +112,11 @@ class CertificateSet:
         return isinstance(self.declared, KeyPair)
 
     @property
+    def is_issued(self) -> bool:
+        """Whether it comes from an authority, and is not made here."""
+        return isinstance(self.declared, KeyPair) and self.declared.is_issued
+
+    @property
     def can_follow(self) -> bool:
         """Whether there is a place for the next one."""
         return self.declared.next_certificate is not None and self.declared.switch_on is not None
@@ -236,8 +241,8 @@ def others(gateway: Gateway) -> Iterator[tuple[Text, Shown]]:
 
 
 _UNREADABLE = Text(
-    "Certifikatet mangler eller kan ikke læses. Lav et nyt, eller sæt det ind igen i gatewayens indstillinger.",
-    "The certificate is missing or cannot be read. Make a new one, or paste it again in the settings of the gateway.",
+    "Certifikatet mangler eller kan ikke læses. Brug et andet, eller sæt det ind igen i gatewayens indstillinger.",
+    "The certificate is missing or cannot be read. Use another, or paste it again in the settings of the gateway.",
 )
 _EXPIRED = Text(
     "Certifikatet er udløbet. De fleste modtagere afviser det.",
@@ -245,24 +250,26 @@ _EXPIRED = Text(
 )
 _NOT_YET = Text("Certifikatet gælder ikke endnu.", "The certificate is not valid yet.")
 _NO_KEY = Text(
-    "Certifikatets private nøgle mangler, så det kan ikke bruges. Lav et nyt certifikat, eller hent et ind med nøglen.",
-    "The private key of the certificate is missing, so it cannot be used. Make a new certificate, or import one with its key.",
+    "Certifikatets private nøgle mangler, så det kan ikke bruges. Hent certifikatet ind med nøglen, eller brug et andet.",
+    "The private key of the certificate is missing, so it cannot be used. Import the certificate with its key, or use another.",
 )
 _KEY_UNREADABLE = Text(
-    "Den gemte private nøgle kan ikke læses. Lav et nyt certifikat, eller hent et ind med nøglen.",
-    "The saved private key cannot be read. Make a new certificate, or import one with its key.",
+    "Den gemte private nøgle kan ikke læses. Hent certifikatet ind igen med nøglen, eller brug et andet.",
+    "The saved private key cannot be read. Import the certificate with its key again, or use another.",
 )
 _KEY_OF_ANOTHER = Text(
-    "Den private nøgle hører til et andet certifikat, så intet kan sendes med det. Lav et nyt, eller hent et ind med nøglen.",
-    "The private key belongs to another certificate, so nothing can be sent with it. Make a new one, or import one with its key.",
+    "Den private nøgle hører til et andet certifikat, så intet kan sendes med det. Hent certifikatet ind med dets egen nøgle, "
+    "eller brug et andet.",
+    "The private key belongs to another certificate, so nothing can be sent with it. Import the certificate with its own key, "
+    "or use another.",
 )
 _NO_DATE = Text(
     "Det næste certifikat har ingen dato, så det bliver aldrig taget i brug. Skift nu, eller sæt en dato i indstillingerne.",
     "The next certificate has no date, so it is never used. Switch now, or set a date in the settings.",
 )
 _GAP = Text(
-    "Certifikatet i brug udløber, før det næste tages i brug. Aftal en tidligere dato med partneren, og ret den i "
-    "indstillingerne.",
-    "The certificate in use ends before the next one is used. Agree on an earlier date with the partner, and change it in the "
-    "settings.",
+    "Certifikatet i brug udløber, før det næste tages i brug. Vælg en tidligere dato i indstillingerne, og giv dem besked, der "
+    "skal bruge det næste.",
+    "The certificate in use ends before the next one is used. Choose an earlier date in the settings, and tell those who need "
+    "the next one.",
 )

@@ -81,25 +81,26 @@ def certificate_in(gateway: Gateway, field: str) -> x509.Certificate:
 
 
 def make(gateway_id: str, name: str, choice: Choice, actor: str) -> None:
-    """Make a new pair. Raises ``InvalidInput`` and ``Conflict``."""
+    """Make a new pair, unless an authority issues it. Raises ``NoSuchSet``, ``InvalidInput`` and ``Conflict``."""
     with transaction() as session:
         gateway = session.get_one(Gateway, gateway_id)
-        find(gateway, name)
+        if find(gateway, name).is_issued:
+            raise NoSuchSet
         known_as = str(gateway.config.get(OUR_NAME) or gateway.name)
         organisation = session.get_one(Subscription, gateway.subscription_id).name
     _take(gateway_id, name, certificate_files.new_pair(known_as, organisation), choice, actor, "made")
 
 
 def import_pair(gateway_id: str, name: str, content: bytes, password: str, choice: Choice, actor: str) -> int:
-    """Take the pair of a PKCS#12 file; how many other certificates of it were left out.
+    """Take the pair of a PKCS#12 or PEM file; how many other certificates of it were left out.
 
     Raises ``InvalidInput`` and ``Conflict``.
     """
     with transaction() as session:
-        find(session.get_one(Gateway, gateway_id), name)
+        is_issued = find(session.get_one(Gateway, gateway_id), name).is_issued
     # Outside the transaction: it may take seconds.
     try:
-        pair = certificate_files.read_pkcs12(content, password)
+        pair = certificate_files.read_pair(content, password, with_chain=is_issued)
     except certificate_files.FileUnusable as error:
         raise InvalidInput({"file": error.text}) from None
     _take(gateway_id, name, pair, choice, actor, "imported")
@@ -283,8 +284,8 @@ _LOSES_ONE = Text(
 )
 _NO_DAY = Text("Vælg den dag, der skiftes.", "Choose the day of the switch.")
 _PAST = Text(
-    "Vælg en dag efter i dag, så partneren kan nå at tage det imod.",
-    "Choose a day after today, so that the partner has time to take it.",
+    "Vælg en dag efter i dag, så de andre kan nå at få det nye.",
+    "Choose a day after today, so that the others have time to get the new one.",
 )
 _NOT_VALID_THEN = Text(
     "Certifikatet gælder ikke på den dag. Vælg en dag, hvor det gælder.",

@@ -18,14 +18,24 @@ from invoiceapp.models import (
     ExportRule,
     Job,
     JobState,
+    Notice,
+    Problem,
     Run,
     RunState,
+    Schedule,
+    ScheduleRun,
     Stage,
+    Telling,
+    Watch,
+    Webhook,
+    WebhookCall,
     db,
     utcnow,
 )
 from invoiceapp.services.database import transaction
+from invoiceapp.services.delivery import moves
 from invoiceapp.services.errors import Conflict, InvalidInput, text_dict
+from invoiceapp.services.proof.evidence import packs
 
 from . import outgoing
 from .environments import require_kept
@@ -89,13 +99,17 @@ def delete(adaptor_id: str, typed: str, actor: str) -> int:
         adaptor = session.get_one(Adaptor, adaptor_id, with_for_update={"key_share": True}, populate_existing=True)
         require_kept(adaptor)
         _require_typed(adaptor, typed)
-        moved = outgoing.move(Delivery.adaptor_id == adaptor_id, _TAKEN_OUT, S.CANCELLED)
+        moved = moves.move_all(Delivery.adaptor_id == adaptor_id, _TAKEN_OUT, S.CANCELLED)
         outgoing.tell("cancelled", moved, actor, **text_dict(_DELETED))
         _require_nothing_in_hand(adaptor_id)
         _end_work(adaptor_id)
         _unqueue(adaptor_id)
-        session.execute(delete_rows(ExportRule).where(ExportRule.adaptor_id == adaptor_id))
+        for model in (ScheduleRun, Schedule, ExportRule):
+            session.execute(delete_rows(model).where(model.adaptor_id == adaptor_id))
+        _end_telling(adaptor_id)
+        subscription_id = adaptor.subscription_id
         _forget(adaptor)
+    packs.remove_outdated(subscription_id)
     return len(moved)
 
 
@@ -138,9 +152,25 @@ def _unqueue(adaptor_id: str) -> None:
         )
 
 
+def _end_telling(adaptor_id: str) -> None:
+    """Nothing more is told, not even that something is solved; what is wrong with the adaptor itself is over."""
+    # Whoever tells something of it holds this lock, so that nothing new is told meanwhile.
+    db.session.get(Watch, adaptor_id, with_for_update=True)
+    hooks = select(Webhook.id).where(Webhook.adaptor_id == adaptor_id)
+    db.session.execute(delete_rows(WebhookCall).where(WebhookCall.webhook_id.in_(hooks)))
+    db.session.execute(delete_rows(Webhook).where(Webhook.adaptor_id == adaptor_id))
+    alarms = (Problem.adaptor_id == adaptor_id, Problem.level == "adaptor", Problem.resolved_at.is_(None))
+    waiting = (Notice.adaptor_id == adaptor_id, Notice.mail_id.is_(None), ~Notice.positive)
+    for model, rows, values in (
+        (Problem, alarms, {"resolved_at": utcnow()}),
+        (Telling, (Telling.adaptor_id == adaptor_id, Telling.closed_at.is_(None)), {"closed_at": utcnow()}),
+        (Notice, waiting, {"mail_at": None}),
+    ):
+        db.session.execute(update(model).where(*rows).values(values).execution_options(synchronize_session=False))
+
+
 def _forget(adaptor: Adaptor) -> None:
     adaptor.deleted_at, adaptor.active = utcnow(), False
     adaptor.source_config, adaptor.source_secrets, adaptor.secret_references = {}, {}, {}
     adaptor.source_error, adaptor.retry_ids = None, []
-    adaptor.interval_minutes = adaptor.next_run_at = None
     adaptor.default_gateway_id = None

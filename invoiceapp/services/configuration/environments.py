@@ -8,6 +8,7 @@ from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.fields import Field, FieldType
 from invoiceapp.domain.findings import Finding, Severity, Text, Turn
 from invoiceapp.models import Adaptor, Delivery, Environment, Gateway, db
+from invoiceapp.services.delivery import moves
 from invoiceapp.services.errors import Conflict, InvalidInput
 
 from . import outgoing
@@ -69,7 +70,7 @@ def hold_back(belongs: ColumnElement[bool], actor: str) -> int:
     out_of_reach = (
         belongs & Delivery.adaptor_id.in_(test) & Delivery.gateway_id.in_(live) & Delivery.first_sent_at.is_(None)
     )
-    moved = outgoing.move(out_of_reach, (DeliveryState.PENDING,), DeliveryState.BLOCKED)
+    moved = moves.move_all(out_of_reach, (DeliveryState.PENDING,), DeliveryState.BLOCKED)
     if not moved:
         return 0
     named = select(Gateway.id, Gateway.name).where(Gateway.id.in_({row.gateway_id for row in moved}))

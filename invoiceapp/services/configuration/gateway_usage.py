@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Adaptor, Delivery, ExportRule, Gateway, IncomingMessage, db
+from invoiceapp.models import Adaptor, Delivery, ExportRule, Gateway, IncomingMessage, Problem, db
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict
 
@@ -75,6 +75,8 @@ def delete(gateway_id: str) -> None:
                 raise InUse
             # What strangers posted to it, about nothing of ours.
             session.execute(sql_delete(IncomingMessage).where(IncomingMessage.gateway_id == gateway_id))
+            # What was once wrong with it stays as history, of a gateway that is no more.
+            session.execute(update(Problem).where(Problem.gateway_id == gateway_id).values(gateway_id=None))
             session.delete(gateway)
     except IntegrityError as error:
         # Somebody chose it between our look and our deletion.

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, true, update
 
-from invoiceapp.current import config
+from invoiceapp.current import config, guard
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.fields import counting, parse_all
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.gateways.base import CheckStep, Transport, registry
 from invoiceapp.models import Adaptor, Delivery, Document, Environment, Gateway, db, new_id, utcnow
-from invoiceapp.outbound.guard import Guard
 from invoiceapp.services import bell, secrets
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import InvalidInput, ServiceError, text_dict
 from invoiceapp.services.export import events
 from invoiceapp.services.help import help_text
 
-from . import adaptors, environments, expiries, rules, versions
+from . import adaptors, credentials, environments, expiries, rules, versions
 from .seen import keep_renewed, note_seen
 
 _LONGEST_REASON = 500
@@ -63,10 +62,12 @@ def open_transport(gateway: Gateway) -> Transport:
 
 
 def told_inbound_url(gateway: Gateway) -> str | None:
-    """The address that the partner is told; None where its settings ask for no later receipts."""
+    """The address that the partner is told; None where nothing is to come, or its settings ask for no later receipts."""
     transport = transport_class(gateway)
     field = transport.inbound_field
-    if field is None or field not in counting(transport.fields, gateway.config):
+    if field is None:
+        return inbound_url(gateway) if transport.receives or transport.unwraps else None
+    if field not in counting(transport.fields, gateway.config):
         return None
     return str(gateway.config.get(field) or inbound_url(gateway))
 
@@ -74,11 +75,6 @@ def told_inbound_url(gateway: Gateway) -> str | None:
 def inbound_url(gateway: Gateway) -> str:
     """Where partners send later receipts to."""
     return f"{config().base_url}/inbound/{gateway.id}"
-
-
-def guard() -> Guard:
-    """What this installation lets gateways connect to."""
-    return Guard(config().outbound_networks, config().outbound_ports)
 
 
 def unsealed(gateway: Gateway) -> dict[str, object]:
@@ -138,10 +134,12 @@ def save(
 def keep(
     subscription_id: str, kind: str, name: str, raw: Mapping[str, str], gateway_id: str | None = None, *,
     environment: str | None = None, actor: str = "system", shown: str | None = None,
+    creator_id: str | None = None, adaptor_ids: Collection[str] | None = None,
 ) -> Saved:  # fmt: skip
     """Create or change a gateway from form values. ``environment``: None keeps it (a new one is live).
 
-    The first one of a subscription becomes the default gateway of adaptors that have none and may use it.
+    The first one of a subscription becomes the default gateway of adaptors that have none and may use it: of those with
+    an id in ``adaptor_ids``, None for all.
 
     ``shown`` is ``version`` when the form was made. Raises ``InvalidInput`` and ``ChangedMeanwhile``, and keeps nothing then.
     """
@@ -154,13 +152,15 @@ def keep(
             if gateway_id
             else Gateway(
                 id=new_id(), subscription_id=subscription_id, kind=kind, name="", environment=Environment.LIVE,
-                config={}, secrets={},
+                config={}, secrets={}, creator_id=creator_id,
             )
         )  # fmt: skip
         wanted = _read(gateway, name, raw, environment)
         before = _stored(gateway)
         gateway.name, gateway.environment = name.strip()[:200], wanted.environment
         gateway.config, gateway.secrets = wanted.config, wanted.secrets
+        if wanted.has_new_secret:
+            credentials.note_given(gateway)
         if _differs(before, gateway, wanted.has_new_secret):
             if shown is not None:
                 versions.require(shown, before)
@@ -169,11 +169,11 @@ def keep(
         expiries.refresh(gateway)
         session.add(gateway)
         held_back = environments.hold_back(Delivery.gateway_id == gateway.id, actor) if wanted.goes_live else 0
-        default_of = () if gateway_id else _made_default(gateway)
+        default_of = () if gateway_id else _made_default(gateway, adaptor_ids)
     return Saved(gateway, held_back, release(gateway.id) if wanted.goes_to_test else 0, default_of)
 
 
-def _made_default(gateway: Gateway) -> tuple[Adaptor, ...]:
+def _made_default(gateway: Gateway, adaptor_ids: Collection[str] | None) -> tuple[Adaptor, ...]:
     """Where there is no other gateway, nobody would choose another: the adaptors that it became the default one of."""
     if of_subscription(gateway.subscription_id) != [gateway]:
         return ()
@@ -183,6 +183,7 @@ def _made_default(gateway: Gateway) -> tuple[Adaptor, ...]:
             Adaptor.subscription_id == gateway.subscription_id,
             Adaptor.default_gateway_id.is_(None),
             Adaptor.deleted_at.is_(None),
+            true() if adaptor_ids is None else Adaptor.id.in_(adaptor_ids),
         )
         .order_by(Adaptor.id)
         .with_for_update(key_share=True)
@@ -333,8 +334,12 @@ def resume(gateway_id: str, actor: str = "system") -> None:
 
 
 def _look_first(gateway: Gateway) -> None:
-    """Answers that came during the pause are collected before anything counts as unanswered. In the caller's transaction."""
-    if gateway.kind not in registry() or not registry()[gateway.kind].fetches:
+    """Answers that came during the pause are collected, and asked for, before anything counts as unanswered.
+
+    In the caller's transaction.
+    """
+    transport = registry().get(gateway.kind)
+    if transport is None or not (transport.fetches or transport.polls):
         return
     gateway.collect_at = None
     enough = utcnow() + _TO_COLLECT

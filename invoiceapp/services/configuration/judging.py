@@ -39,7 +39,7 @@ RULES_VERSION = 1
 MOST_FINDINGS = 30
 #: Where neither the customer nor the adaptor has a format: what public bodies in Denmark take, and everybody else.
 FOR_DANISH_GLN, FOR_OTHERS = "oioubl-2.1", "peppol-bis-3"
-#: The rule of documents that cannot become an invoice at all, as the dashboard names it (``services/export/problems.py``).
+#: The rule of documents that cannot become an invoice at all, as the dashboard names it (``services/daily/causes.py``).
 UNUSABLE = "unusable"
 
 _INTERNAL = fatal(

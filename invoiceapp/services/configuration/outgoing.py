@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from invoiceapp.domain.delivery import DeliveryState, Mover, may_move
-from invoiceapp.models import Delivery, Document, Event, Stage, db, utcnow
+from invoiceapp.domain.delivery import DeliveryState
+from invoiceapp.models import Delivery, Document, Event, Stage, db
 
 S = DeliveryState
 #: A worker has these, and the outcome must be awaited.
@@ -29,41 +29,6 @@ def hold_documents(belongs: ColumnElement[bool], queued: ColumnElement[bool], st
         .order_by(Document.id)
         .with_for_update(of=Document, key_share=True)
     )
-
-
-def move(
-    belongs: ColumnElement[bool], old: Sequence[DeliveryState], new: DeliveryState, *, by: Mover = Mover.PERSON,
-    keeps_due: bool = False,
-) -> list[Any]:  # fmt: skip
-    """Move all deliveries of one condition; id, document, run, tenant, gateway and findings of those that moved.
-
-    Inside the caller's transaction. One statement compares and sets, so that what was claimed meanwhile stays with its worker.
-    ``keeps_due`` leaves ``next_at``, for what comes back into the same place of the queue.
-    """
-    if not all(may_move(state, new, by) for state in old):
-        raise AssertionError(f"{by} may not move deliveries from {old} to {new}")
-    concerned = select(Delivery.document_id).where(belongs, Delivery.state.in_(old))
-    # In this order, as everybody does: the documents are locked, then their deliveries are changed.
-    db.session.execute(
-        select(Document.id)
-        .where(Document.id.in_(concerned))
-        .order_by(Document.id)
-        .with_for_update(of=Document, key_share=True)
-    )
-    now = utcnow()
-    ended = {"finished_at": now} if new in (S.CANCELLED, S.SUPERSEDED) else {}
-    due = {} if keeps_due else {"next_at": None}
-    rows = db.session.execute(
-        update(Delivery)
-        .where(belongs, Delivery.state.in_(old))
-        .values(state=new, fence=Delivery.fence + 1, updated_at=now, **due, **ended)
-        .returning(
-            Delivery.id, Delivery.document_id, Delivery.run_id, Delivery.subscription_id, Delivery.gateway_id,
-            Delivery.findings,
-        )
-        .execution_options(synchronize_session=False)
-    )  # fmt: skip
-    return list(rows)
 
 
 def repeats() -> ColumnElement[bool]:

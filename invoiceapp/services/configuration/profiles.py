@@ -95,37 +95,41 @@ class Candidates:
     """How many the search finds in all"""
 
 
-def _matching(customer: Customer, text: str) -> Select[Any]:
-    return customers.matching(customer.adaptor_id, Filter(text)).where(Customer.id != customer.id)
+def _matching(adaptor_id: str, text: str, giver_id: str) -> Select[Any]:
+    return customers.matching(adaptor_id, Filter(text)).where(Customer.id != giver_id)
 
 
 def _ids(query: Select[Any]) -> Select[Any]:
     return query.with_only_columns(Customer.id, maintain_column_froms=True)
 
 
-def found_ids(customer: Customer, text: str) -> list[str]:
-    """Ids of the other customers that a search finds; one more than may be, at most."""
-    return list(db.session.scalars(_ids(_matching(customer, text)).limit(MOST + 1)))
+def found_ids(adaptor_id: str, text: str, giver_id: str = "") -> list[str]:
+    """Ids of the customers but the giver that a search finds; one more than may be, at most."""
+    return list(db.session.scalars(_ids(_matching(adaptor_id, text, giver_id)).limit(MOST + 1)))
 
 
-def candidates(customer: Customer, text: str, ticked: Sequence[str]) -> Candidates:
-    """The other customers that a search finds, and those that are ticked already."""
-    query = _matching(customer, text).options(selectinload(Customer.rule)).order_by(Customer.name, Customer.id)
+def candidates(adaptor_id: str, text: str, ticked: Sequence[str], giver_id: str = "") -> Candidates:
+    """The customers but the giver that a search finds, and those that are ticked already."""
+    query = (
+        _matching(adaptor_id, text, giver_id).options(selectinload(Customer.rule)).order_by(Customer.name, Customer.id)
+    )
     found = list(db.session.scalars(query.limit(_SHOWN)))
-    kept = _matching(customer, "").where(Customer.id.in_(ticked), Customer.id.not_in([row.id for row in found]))
+    kept = _matching(adaptor_id, "", giver_id).where(
+        Customer.id.in_(ticked), Customer.id.not_in([row.id for row in found])
+    )
     shown = (*db.session.scalars(kept.options(selectinload(Customer.rule)).order_by(Customer.name)), *found)
-    count = select(func.count()).select_from(_ids(_matching(customer, text)).subquery())
+    count = select(func.count()).select_from(_ids(_matching(adaptor_id, text, giver_id)).subquery())
     return Candidates(shown, db.session.scalar(count) or 0)
 
 
-def _targets(customer: Customer, wanted: Sequence[str]) -> list[Customer]:
-    """Customers of the same adaptor with their rules, the giver excepted."""
+def _targets(adaptor_id: str, wanted: Sequence[str], giver_id: str) -> list[Customer]:
+    """Customers of the adaptor with their rules, the giver excepted."""
     return list(
         db.session.scalars(
             select(Customer)
             .outerjoin(ExportRule, ExportRule.customer_id == Customer.id)
             .where(
-                Customer.adaptor_id == customer.adaptor_id, Customer.id.in_(wanted), Customer.id != customer.id,
+                Customer.adaptor_id == adaptor_id, Customer.id.in_(wanted), Customer.id != giver_id,
                 Customer.is_archived.is_(False),
             )
             .options(contains_eager(Customer.rule))
@@ -139,11 +143,7 @@ def _check(customer: Customer, wanted: Sequence[str], sections: Iterable[str]) -
     """Raises ``InvalidInput``, ``ServiceError``."""
     if customer.rule is None:
         raise ServiceError(Text("Kunden har ingen indstillinger at kopiere.", "The customer has no settings to copy."))
-    errors: dict[str, Text] = {}
-    if not wanted:
-        errors["ids"] = Text("Vælg mindst én kunde.", "Choose at least one customer.")
-    elif len(wanted) > MOST:
-        errors["ids"] = Text(f"Vælg højst {MOST} kunder ad gangen.", f"Choose at most {MOST} customers at a time.")
+    errors = _errors(wanted)
     profile = of_customer(customer.rule, [section for section in SECTIONS if section in set(sections)])
     if not profile.values:
         errors["sections"] = Text(
@@ -155,11 +155,25 @@ def _check(customer: Customer, wanted: Sequence[str], sections: Iterable[str]) -
     return profile
 
 
+def _errors(wanted: Sequence[str]) -> dict[str, Text]:
+    if not wanted:
+        return {"ids": Text("Vælg mindst én kunde.", "Choose at least one customer.")}
+    if len(wanted) > MOST:
+        return {"ids": Text(f"Vælg højst {MOST} kunder ad gangen.", f"Choose at most {MOST} customers at a time.")}
+    return {}
+
+
 def plan(customer: Customer, wanted: Sequence[str], sections: Iterable[str]) -> Plan:
     """What copying would do. Raises ``InvalidInput`` (``ids``, ``sections``), ``ServiceError``."""
-    profile = _check(customer, wanted, sections)
-    adaptor = db.session.get_one(Adaptor, customer.adaptor_id)
-    return _sorted_out(adaptor, profile.values, _targets(customer, wanted))
+    return plan_of(customer.adaptor_id, wanted, _check(customer, wanted, sections).values, customer.id)
+
+
+def plan_of(adaptor_id: str, wanted: Sequence[str], values: Mapping[Place, Any], giver_id: str = "") -> Plan:
+    """What giving these values to customers of the adaptor would do. Raises ``InvalidInput`` (``ids``)."""
+    if errors := _errors(wanted):
+        raise InvalidInput(errors)
+    adaptor = db.session.get_one(Adaptor, adaptor_id)
+    return _sorted_out(adaptor, values, _targets(adaptor_id, wanted, giver_id))
 
 
 def _sorted_out(adaptor: Adaptor, values: Mapping[Place, Any], targets: Iterable[Customer]) -> Plan:
@@ -189,24 +203,35 @@ def copy(customer_id: str, wanted: Sequence[str], sections: Iterable[str], *, ac
 
     Raises ``InvalidInput`` (``ids``, ``sections``), ``ServiceError``.
     """
+    customer = db.session.get_one(Customer, customer_id)
+    return give(
+        customer.adaptor_id, wanted, _check(customer, wanted, sections).values, actor=actor, giver_id=customer_id
+    )
+
+
+def give(
+    adaptor_id: str, wanted: Sequence[str], values: Mapping[Place, Any], *, actor: str = "system", giver_id: str = ""
+) -> int:
+    """Give values to customers of the adaptor, with an entry in each one's history; how many were changed.
+
+    Raises ``InvalidInput`` (``ids``), ``AdaptorDeleted``.
+    """
     with transaction() as session:
-        customer = session.get_one(Customer, customer_id)
-        profile = _check(customer, wanted, sections)
-        adaptor = rules.held(customer.adaptor_id)
+        adaptor = rules.held(adaptor_id)
         environments.require_kept(adaptor)
         # Locked in one order, so that two who copy do not wait for each other for ever.
         session.scalars(
             select(ExportRule)
-            .where(ExportRule.customer_id.in_(wanted), ExportRule.adaptor_id == adaptor.id)
+            .where(ExportRule.customer_id.in_(wanted), ExportRule.adaptor_id == adaptor_id)
             .order_by(ExportRule.id)
             .with_for_update(of=ExportRule)
         ).all()
-        found = _sorted_out(adaptor, profile.values, _targets(customer, wanted))
+        found = plan_of(adaptor_id, wanted, values, giver_id)
         for target in found.changing:
-            _give(adaptor, target.rule, profile.values, actor)
+            _give(adaptor, target.rule, values, actor)
     if found.changing:
-        preflight.refresh(adaptor.id)
-        rules.release_all_blocked(adaptor.id)
+        preflight.refresh(adaptor_id)
+        rules.release_all_blocked(adaptor_id)
     return len(found.changing)
 
 

@@ -21,7 +21,7 @@ from .settings import FORMATS
 MOST_CAUSES = 200
 #: Customers that a cause names.
 MOST_CUSTOMERS = 20
-#: What only one customer's data or settings can mend, as on the dashboard (``services/export/problems.py``).
+#: What only one customer's data or settings can mend, as on the dashboard (``services/daily/causes.py``).
 _OF_A_CUSTOMER = ("customer.", FORMATS, "source.contact")
 #: What is mended in the documents themselves.
 _OF_A_DOCUMENT = ("source.invoice", "source.product")

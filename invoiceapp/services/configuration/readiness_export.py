@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select, tuple_
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.domain.invoice import DocumentType
-from invoiceapp.domain.money import fixed2
-from invoiceapp.domain.spreadsheets import DIALECTS, Dialect, text_cell
+from invoiceapp.domain.spreadsheets import DIALECTS, Cell, Dialect, written
 from invoiceapp.models import Customer, Document, ExportRule, PreflightResult, Readiness
 from invoiceapp.services.database import transaction
 
 __all__ = ["DIALECTS", "lines"]
 
 _CHUNK = 500
-Cell = str | date | Decimal | None
 
 
 _COLUMNS = (
@@ -54,11 +48,11 @@ _YES, _NO = Text("Ja", "Yes"), Text("Nej", "No")
 
 def lines(adaptor_id: str, language: str, dialect: Dialect) -> Iterator[str]:
     """The file, some lines at a time: however many documents there are, a few hundred are in memory."""
-    yield dialect.start + _written([[column.in_language(language) for column in _COLUMNS]], dialect)
+    yield dialect.start + written([[column.in_language(language) for column in _COLUMNS]], dialect)
     for chunk in _of_documents(adaptor_id):
-        yield _written([cells for row in chunk for cells in _rows(row, row.findings, language)], dialect)
+        yield written([cells for row in chunk for cells in _rows(row, row.findings, language)], dialect)
     for chunk in _of_customers(adaptor_id):
-        yield _written([cells for row in chunk for cells in _rows(row, row.problems, language)], dialect)
+        yield written([cells for row in chunk for cells in _rows(row, row.problems, language)], dialect)
 
 
 _CUSTOMER: Any = (
@@ -130,18 +124,3 @@ def _row(row: Any, cause: dict[str, Any], language: str) -> list[Cell]:
     if "findings" not in row._fields:
         return [*cells, None, None, None, None, None]
     return [*cells, row.number, _TYPES[row.type].in_language(language), row.issue_date, row.net, row.currency]
-
-
-def _written(rows: Sequence[Sequence[Cell]], dialect: Dialect) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, delimiter=dialect.delimiter, lineterminator=dialect.line_end)
-    writer.writerows([_cell(cell, dialect) for cell in row] for row in rows)
-    return file.getvalue()
-
-
-def _cell(cell: Cell, dialect: Dialect) -> str:
-    if isinstance(cell, Decimal):
-        return fixed2(cell).replace(".", dialect.decimal)
-    if isinstance(cell, date):
-        return cell.strftime(dialect.date_form)
-    return text_cell(cell or "")

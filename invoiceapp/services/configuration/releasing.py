@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass
 from operator import add
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 
 from invoiceapp.domain.delivery import DeliveryState, Mover
 from invoiceapp.domain.findings import Text
@@ -18,6 +18,7 @@ from invoiceapp.domain.settings import SettingsInvalid
 from invoiceapp.models import Adaptor, Delivery, Document, Event, ExportRule, Stage, db
 from invoiceapp.services import bell
 from invoiceapp.services.database import transaction
+from invoiceapp.services.delivery import moves
 from invoiceapp.services.errors import text_dict
 from invoiceapp.services.export.documents import queue
 
@@ -92,13 +93,13 @@ def unsent(belongs: ColumnElement[bool]) -> ColumnElement[bool]:
 def _stop(belongs: ColumnElement[bool], actor: str) -> int:
     """Take back what waits and must not leave any more. Inside the caller's transaction, which has locked the documents."""
     concerned = unsent(and_(belongs, or_(_inactive(), _too_old())))
-    moved = outgoing.move(and_(concerned, ~outgoing.repeats()), (S.PENDING,), S.SUPERSEDED, by=Mover.DISPATCHER)
+    moved = moves.move_all(and_(concerned, ~outgoing.repeats()), (S.PENDING,), S.SUPERSEDED, by=Mover.DISPATCHER)
     outgoing.tell("stopped", moved, actor, **text_dict(_STOPPED))
     # Its document is the list's again; whoever converts it now must not finish.
     _set_stage([row.document_id for row in moved], Stage.LISTED)
     # What a person sent again has left once: only a person sends it a third time. The start date is none of its business.
     again = and_(unsent(and_(belongs, _inactive())), outgoing.repeats())
-    cancelled = outgoing.move(again, (S.PENDING,), S.CANCELLED)
+    cancelled = moves.move_all(again, (S.PENDING,), S.CANCELLED)
     outgoing.tell("cancelled", cancelled, actor, **text_dict(_STOPPED))
     return len(moved) + len(cancelled)
 
@@ -119,7 +120,7 @@ def _take_back(concerned: ColumnElement[bool], actor: str) -> list[str]:
     Inside the caller's transaction. What a person sends again are those bytes, and stays.
     """
     wanted = and_(concerned, ~outgoing.repeats())
-    moved = outgoing.move(wanted, (S.PENDING,), S.BLOCKED, keeps_due=True)
+    moved = moves.move_all(wanted, (S.PENDING,), S.BLOCKED, keeps_due=True)
     outgoing.tell("taken_back", moved, actor, **text_dict(_BUILT_ANEW))
     return [row.document_id for row in moved]
 
@@ -143,8 +144,10 @@ def _skips(common: Mapping[str, Any], override: Mapping[str, Any]) -> frozenset[
     try:
         general = resolve(common, override).general
     except SettingsInvalid:
-        return frozenset({"email", "einvoice"})
-    found = {"email": general.already_mailed, "einvoice": general.already_einvoiced}
+        return frozenset({"email", "einvoice", "elsewhere"})
+    found = {
+        "email": general.already_mailed, "einvoice": general.already_einvoiced, "elsewhere": general.already_elsewhere,
+    }  # fmt: skip
     return frozenset(channel for channel, policy in found.items() if policy == "skip")
 
 
@@ -190,6 +193,25 @@ def after_change(belongs: ColumnElement[bool], actor: str = "system") -> Release
     if released.queued:
         bell.ring("convert")
     return released
+
+
+def waiting(belongs: ColumnElement[bool]) -> int:
+    """How many documents ``after_change`` would convert again."""
+    to_be_sent = and_(Delivery.state == S.PENDING, _never_left(), ~outgoing.repeats(), ~_inactive())
+    waits = exists().where(Delivery.document_id == Document.id, or_(Delivery.state == S.BLOCKED, to_be_sent))
+    found = select(func.count()).select_from(Document)
+    count = found.where(belongs, Document.status.in_((S.BLOCKED, S.PENDING)), waits, ~_too_old())
+    return db.session.scalar(count) or 0
+
+
+def hold(belongs: ColumnElement[bool]) -> None:
+    """Lock the documents that ``build_again`` is about, before anything else. Inside the caller's transaction."""
+    _lock(belongs)
+
+
+def build_again(belongs: ColumnElement[bool]) -> int:
+    """``let_go`` inside the caller's transaction, which holds them (``hold``) and rings ``convert`` afterwards."""
+    return _queue(belongs)
 
 
 def let_go(belongs: ColumnElement[bool]) -> int:

@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import and_, func, insert, or_, select, update
 
 from invoiceapp.domain.findings import Text
+from invoiceapp.domain.four_eyes import customer_atom
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.gateways.base import registry as transports
 from invoiceapp.models import Adaptor, Customer, Document, ExportRule, Gateway, Stage, db, utcnow
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import InvalidInput, ServiceError
+from invoiceapp.services.four_eyes import authors
 
 from . import releasing
 from .environments import may_reach
@@ -146,6 +148,8 @@ def activate_chunk(adaptor: Adaptor, customer_ids: Sequence[str], format_id: str
             execution_options={"synchronize_session": False},
         )
     _no_longer_new([row[0] for row in rows])
+    begun = [customer_id for customer_id, _, active, *_ in rows if not active]
+    authors.note(adaptor.subscription_id, map(customer_atom, begun))
     changed = sum(changing.values())
     return Outcome(
         done=len(missing) + len(changing) - changed, changed=changed, already=len(rows) - len(missing) - len(changing),

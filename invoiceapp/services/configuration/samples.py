@@ -66,8 +66,16 @@ class Sent:
         return "accepted" if self.error is None else type(self.error).__name__.lower()
 
 
+def is_possible(gateway: Gateway) -> bool:
+    """Whether there is anybody whom a sample could go to: a network has no receiver for tests in its live registers."""
+    transport = gateways.transport_class(gateway)
+    return transport.sends and not transport.networks
+
+
 def formats_of(gateway: Gateway) -> list[Format]:
-    """Those that the gateway takes and that need no settings of a customer's."""
+    """Those that the gateway takes and that need no settings of a customer's; none where no sample is possible."""
+    if not is_possible(gateway):
+        return []
     accepts = gateways.transport_class(gateway).accepts
     taken = (fmt for fmt in formats().values() if accepts is None or fmt.id in accepts)
     example = invoice(utcnow(), None, None)

@@ -41,7 +41,9 @@ FORMATS = "formats."
 #: What a page of settings is divided into; ``format`` holds the options of output formats.
 SECTIONS = ("general", "supplier", "customer", "format", "gateway")
 #: General settings that the page of the adaptor shows, beside its name and its schedule, instead of the common settings.
-OF_THE_ADAPTOR = frozenset(["documentTypes", "alreadyMailed", "alreadyEinvoiced", "holdMinutes", "approveFirst"])
+OF_THE_ADAPTOR = frozenset(
+    ["documentTypes", "alreadyMailed", "alreadyEinvoiced", "alreadyElsewhere", "holdMinutes", "approveFirst"]
+)
 #: The group under which the history and the versions keep a customer's choice of ``format`` and ``gateway``.
 RULE = "rule"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from invoiceapp.current import guard
 from invoiceapp.domain.fields import parse_all
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Adaptor, Customer, Document, db, utcnow
@@ -20,6 +21,8 @@ from invoiceapp.sources.base import Organization, Source, SourceError, registry
 
 from .environments import require_kept
 
+#: Where ``Adaptor.organization`` keeps the month with which the company's financial year ends; None where nobody said.
+LAST_MONTH = "last_month"
 #: Where ``Adaptor.organization`` keeps the company's sales tax rates as last read.
 TAX_RATES = "tax_rates"
 
@@ -32,7 +35,7 @@ def source_class(adaptor: Adaptor) -> type[Source]:
 def open_source(adaptor: Adaptor) -> Source:
     """A source with its credentials in clear; the caller closes it."""
     values = secrets.unseal(adaptor.source_config, adaptor.source_secrets, f"adaptor/{adaptor.id}")
-    return source_class(adaptor)(values)
+    return source_class(adaptor)(values, guard=guard())
 
 
 _CONFIRM = Text("Bekræft, hvis I virkelig vil skifte virksomhed.", "Confirm if you really want to change company.")
@@ -102,7 +105,7 @@ def _try(adaptor_id: str, values: Mapping[str, Any]) -> _Opened:
         known = adaptor.organization or {}
         kind, context = adaptor.source_kind, f"adaptor/{adaptor.id}"
         shown, sealed = secrets.seal(source_class(adaptor).fields, values, adaptor.source_secrets, context)
-    with registry()[kind](secrets.unseal(shown, sealed, context)) as source:
+    with registry()[kind](secrets.unseal(shown, sealed, context), guard=guard()) as source:
         return _Opened(source.check(), rates_of(source), shown, sealed, known)
 
 
@@ -127,6 +130,7 @@ def connect(adaptor_id: str, values: Mapping[str, Any], *, confirm_change: bool 
             "name": organization.name,
             "registration_no": organization.registration_no,
             TAX_RATES: opened.rates,
+            LAST_MONTH: organization.last_month,
         }
         adaptor.source_checked_at, adaptor.source_error = utcnow(), None
     return organization

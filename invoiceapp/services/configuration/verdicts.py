@@ -192,6 +192,15 @@ def newest_of(customer_id: str, since: date, limit: int) -> Batch | None:
         return _batch(adaptor, since, [customer_id], found[:limit], is_end=True, is_everything=is_everything)
 
 
+def of_documents(adaptor_id: str, document_ids: Sequence[str]) -> Batch:
+    """Chosen documents, whatever their age; those without a customer are left out, and no customer is brought to its end."""
+    with transaction() as session:
+        adaptor = session.get_one(Adaptor, adaptor_id, populate_existing=True)
+        wanted = (Document.adaptor_id == adaptor_id, Document.id.in_(document_ids), Document.customer_id.is_not(None))
+        documents = _documents(_query(*wanted).order_by(Document.id))
+        return _batch(adaptor, date.min, sorted({one.customer_id for one in documents}), documents, is_end=False)
+
+
 # --- what ------------------------------------------------------------------------------------------------------------
 
 

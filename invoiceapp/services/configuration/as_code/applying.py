@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -19,10 +18,9 @@ from invoiceapp.models import (
     Subscription,
     db,
     new_id,
-    utcnow,
 )
 from invoiceapp.services import bell
-from invoiceapp.services.configuration import adaptors, environments, gateways, preflight, rules
+from invoiceapp.services.configuration import adaptors, credentials, environments, gateways, preflight, rules
 from invoiceapp.services.configuration.sources import TAX_RATES
 from invoiceapp.services.database import transaction
 from invoiceapp.services.export.validators import today
@@ -32,6 +30,7 @@ from .document import AdaptorEntry, Document, GatewayEntry, document_in
 from .overrides import no_gateway, set_customers, set_settings
 from .problems import Problems
 from .reading import read
+from .schedules import set_schedules
 from .subscriptions import NoSubscription, chosen
 from .wording import Change, Subject
 from .work import ACTOR, Note, Work
@@ -39,7 +38,7 @@ from .work import ACTOR, Note, Work
 #: The file's words for an adaptor's columns.
 _WORDS = {
     "description": "description", "environment": "environment", "active": "active", "new_customers": "newCustomers",
-    "start_date": "startDate", "interval_minutes": "schedule.everyMinutes", "default_format": "defaults.format",
+    "start_date": "startDate", "default_format": "defaults.format",
 }  # fmt: skip
 
 
@@ -176,7 +175,10 @@ def _gateway(work: Work, entry: GatewayEntry) -> None:
         is_changed = True
         # The clock reads them anew, and a gateway that rests is tried at once.
         row.expiries_at = row.retry_at = None
+    has_new_secret = found.secrets != row.secrets
     row.config, row.secrets, row.secret_references = found.config, found.secrets, found.references
+    if has_new_secret:
+        credentials.note_given(row)
     # One that was stored before a rule came keeps no other change from being applied.
     if is_changed:
         judge(entry.connection, gateways.transport_class(row), found)
@@ -235,6 +237,7 @@ def _adaptor(work: Work, entry: AdaptorEntry, row: Adaptor) -> None:
     for column, word in _WORDS.items():
         if column in entry.columns and work.set(subject, row, column, entry.columns[column], word):
             _noticed(work, row, column)
+    set_schedules(work, Subject(adaptor=entry.name), entry.schedules, row)
     _default_gateway(work, entry, row)
     stored = Stored(f"adaptor/{row.id}", row.source_config, row.source_secrets, row.secret_references)
     found = connect(work, subject, entry.connection, stored)
@@ -250,8 +253,6 @@ def _noticed(work: Work, row: Adaptor, column: str) -> None:
         work.moved = True
     elif column == "active":
         work.woken |= row.active
-    elif column == "interval_minutes":
-        row.next_run_at = utcnow() + timedelta(minutes=row.interval_minutes) if row.interval_minutes else None
 
 
 def _default_gateway(work: Work, entry: AdaptorEntry, row: Adaptor) -> None:

@@ -19,12 +19,11 @@ from invoiceapp.sources.base import registry as sources
 from .problems import Problems
 from .reading import Node
 from .references import Secret, secrets_in
+from .schedules import ScheduleEntry, schedules_in
 from .sections import Section
 from .values import rates_in, settings_in, stored_form, vat_in
 
 VERSION = "1"
-#: Minutes; a month.
-LONGEST_INTERVAL = 43_200
 _ENVIRONMENTS = tuple((item.value, Text(item.value, item.value)) for item in Environment)
 _NEW_CUSTOMERS = tuple((item.value, Text(item.value, item.value)) for item in NewCustomers)
 
@@ -43,14 +42,13 @@ _ADAPTOR_FIELDS = (
     _field("newCustomers", FieldType.CHOICE, required=True, choices=_NEW_CUSTOMERS),
     _field("startDate"),
 )  # fmt: skip
-_SCHEDULE = _field("everyMinutes", FieldType.INTEGER, smallest=1, largest=LONGEST_INTERVAL)
 _CUSTOMER_FIELDS = (
     _ACTIVE, _field("format"), _field("gateway", FieldType.MULTILINE), _field("approved", FieldType.BOOLEAN, required=True),
 )  # fmt: skip
 _GATEWAY_KEYS = ("name", "kind", "environment", "config", "secrets")
 _ADAPTOR_KEYS = (
-    "name", "description", "source", "environment", "active", "defaults", "newCustomers", "startDate", "schedule", "settings",
-    "vat", "customers",
+    "name", "description", "source", "environment", "active", "defaults", "newCustomers", "startDate", "schedule", "schedules",
+    "settings",    "vat", "customers",
 )  # fmt: skip
 _CUSTOMER_KEYS = ("id", "name", "number", "active", "format", "gateway", "settings", "vat", "approved")
 
@@ -102,6 +100,7 @@ class AdaptorEntry:
     columns: dict[str, Any]
     default_gateway: str | None
     """By name; only where ``columns`` has ``default_gateway``"""
+    schedules: list[ScheduleEntry] | None
     settings: dict[Place, Any] | None
     vat: dict[str, dict[str, Any]] | None
     rates: list[dict[str, Any]]
@@ -223,6 +222,7 @@ def _adaptor(section: Section) -> AdaptorEntry | None:
     vat, customers = section.section("vat"), section.items("customers")
     settings = section.section("settings")
     content: dict[str, Any] = {
+        "schedules": schedules_in(section),
         "settings": None if settings is None else settings_in(settings, common=True),
         "vat": None if vat is None else vat_in(vat),
         "rates": [] if vat is None else rates_in(vat),
@@ -251,12 +251,6 @@ def _columns(section: Section) -> tuple[dict[str, Any], str | None]:
         columns["new_customers"] = NewCustomers(given["newCustomers"])
     if "startDate" in given:
         columns["start_date"] = _day(section, given["startDate"])
-    schedule = section.section("schedule")
-    if schedule is not None:
-        schedule.only(["everyMinutes"])
-        minutes = schedule.given([_SCHEDULE])
-        if minutes:
-            columns["interval_minutes"] = minutes["everyMinutes"]
     defaults = section.section("defaults")
     if defaults is None:
         return columns, None

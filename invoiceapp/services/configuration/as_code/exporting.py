@@ -17,6 +17,7 @@ from invoiceapp.sources.base import registry as sources
 
 from .document import VERSION
 from .references import Owner, Reference, references_of
+from .schedules import schedules_out
 from .subscriptions import chosen
 from .values import settings_out, value_out, vat_out
 from .writing import write
@@ -116,7 +117,7 @@ def _adaptor(row: Adaptor, references: _References, gateways: dict[str, str]) ->
         },
         "newCustomers": row.new_customers.value,
         "startDate": row.start_date.isoformat() if row.start_date else None,
-        "schedule": {"everyMinutes": row.interval_minutes},
+        "schedules": schedules_out(row.id),
         "settings": settings_out(row.settings, common=True),
         "vat": vat_out(row.settings, rates),
         "customers": _customers(row, gateways),
