@@ -36,7 +36,7 @@ interop: install ## Ask independent judges: official rules, their test suites, a
 	./scripts/interop
 
 .PHONY: check
-check: lint test interop ## Everything that must hold before a change lands
+check: lint test chaos-short interop ## Everything that must hold before a change lands
 
 .PHONY: lint
 lint: install ## Style, types, import contracts, templates, translations, lock files
@@ -47,6 +47,27 @@ lint: install ## Style, types, import contracts, templates, translations, lock f
 	$(BIN)/djlint --quiet --lint $(MARKUP)
 	./scripts/translations --check
 	./scripts/lock --check
+	PYTHONPATH=. $(BIN)/python scripts/permissions.py --check
+
+.PHONY: audit
+audit: install ## Known vulnerabilities (asks a service), insecure code, licences, list of parts
+	$(BIN)/python scripts/audit.py
+
+.PHONY: sbom
+sbom: install ## The list of parts alone, as CycloneDX JSON in build/sbom.json
+	$(BIN)/python scripts/audit.py sbom
+
+.PHONY: fuzz
+fuzz: install ## Every parser of foreign bytes for FUZZ_SECONDS (600), as many at once as there are cores
+	$(BIN)/python -m fuzz
+
+.PHONY: chaos
+chaos: install ## Ten minutes of kills, full disks, wrong clocks and unreliable partners on 10 000 documents (docs/reliability.md)
+	$(BIN)/python -m chaos
+
+.PHONY: chaos-short
+chaos-short: install ## The same within a minute: 200 documents, 3 workers, SQLite
+	$(BIN)/python -m chaos --seconds 20 --documents 200 --workers 3 --database sqlite --seed 1
 
 .PHONY: format
 format: $(DEV_STAMP) ## Format the code
@@ -56,6 +77,10 @@ format: $(DEV_STAMP) ## Format the code
 .PHONY: bench
 bench: install ## Measure writing, validating and memory beside a peer library (docs/performance.md)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.listing
+	$(BIN)/python -m benchmarks.listing --database postgresql
+	MANUAL_EXPORT_DOCUMENTS=5000 $(BIN)/python -m pytest -q tests/crash/test_manual_export.py
+	FAULT_SENDS=150 $(BIN)/python -m pytest -q -n auto tests/faults
 
 .PHONY: golden
 golden: install ## Write the golden files anew; read the difference before committing it
@@ -72,6 +97,10 @@ lock: $(DEV_STAMP) ## Lock requirements.in and requirements-dev.in with hashes
 .PHONY: translations
 translations: $(DEV_STAMP) ## Collect the texts and compile the Danish catalogue
 	./scripts/translations
+
+.PHONY: permissions
+permissions: $(DEV_STAMP) ## Write docs/permissions.md from what the views declare
+	PYTHONPATH=. $(BIN)/python scripts/permissions.py
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches; instance/ (your data) stays

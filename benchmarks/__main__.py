@@ -1,4 +1,4 @@
-"""Writing, checking, validating, growth and memory, beside peers in the same run; the pages of a large adaptor; the gateways.
+"""Writing, checking, validating, growth and memory, beside peers in the same run; the pages of a large adaptor; the gateways; AS4; the look-up of many customers.
 
 Prints tables; ``--json FILE`` keeps the figures. The official packs are measured
 where ``RULES_DIR`` holds them.
@@ -24,7 +24,7 @@ from invoiceapp.formats.base import Format, registry
 from invoiceapp.formats.validation.validator import Validator
 from invoiceapp.sources.billy.source import BillySource
 
-from . import customers, documents, gateways, peers
+from . import as4, customers, documents, gateways, network, peers, schedules
 from .measure import Rate, rates
 
 TEXT_FORMATS = ("peppol-bis-3", "oioubl-2.1", "edifact-d96a", "cii", "json", "csv")
@@ -164,6 +164,9 @@ def main() -> None:
     warmed, memory = worker_memory()
     pages = customers.measure()
     sends = gateways.measure()
+    messages = as4.measure()
+    lookups = network.measure()
+    due = schedules.measure()
     print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores; official packs: {'yes' if rules_dir else 'no'}\n"
     )
@@ -176,6 +179,9 @@ def main() -> None:
           f"{_reached(memory < MEMORY_GOAL_MB)})")  # fmt: skip
     customers.show(pages)
     gateways.show(sends)
+    as4.show(messages)
+    network.show(lookups)
+    schedules.show(due)
     if arguments.json:
         figures: dict[str, Any] = {name: [rate.median, rate.low, rate.high] for name, rate in results.items()}
         kept = {
@@ -185,6 +191,9 @@ def main() -> None:
             "ratio": ratio,
             "customers": customers.plain(pages),
             "gateways": gateways.plain(sends),
+            "as4": as4.plain(messages),
+            "network": lookups,
+            "schedules": due,
         }
         arguments.json.write_text(json.dumps(kept, indent=2))
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import base64
 import os
+import re
+import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -16,18 +19,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from sqlalchemy import create_engine
 from support.postgres import PostgresCluster
+from werkzeug.routing import Rule
 
 from invoiceapp import create_app
 from invoiceapp.config import Config
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.invoice import DocumentType
+from invoiceapp.domain.schedules import Kind, Timing
+from invoiceapp.formats.validation.validator import Validator
 from invoiceapp.models import (
     Adaptor,
     Customer,
@@ -37,14 +45,20 @@ from invoiceapp.models import (
     Gateway,
     Membership,
     Role,
+    Schedule,
+    SignInKind,
     Stage,
     Subscription,
     User,
+    Watch,
     db,
     new_id,
     utcnow,
 )
 from invoiceapp.outbound.guard import networks
+from invoiceapp.services.export import validators
+from invoiceapp.services.reach.silence import SILENCE
+from invoiceapp.services.sign_in import sessions
 
 PASSWORD = "correct-horse-battery"
 
@@ -53,6 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", default="sqlite", choices=("sqlite", "postgresql"))
     parser.addoption("--update-screens", action="store_true", help="Write docs/screens anew.")
     parser.addoption("--update-golden", action="store_true", help="Write golden files anew instead of comparing.")
+    parser.addoption("--full-matrix", action="store_true", help="Every crash point of every transport.")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -67,6 +82,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         disable_socket(allow_unix_socket=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def names_of_this_machine() -> Iterator[None]:
+    """A name out there is not even looked up: a question to a name server leaves this machine, too."""
+    ask = socket.getaddrinfo
+
+    def here_only(host: Any, *arguments: Any, **options: Any) -> Any:
+        text = host.decode() if isinstance(host, bytes) else host
+        if text and text != "localhost" and not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.%]*", text):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return ask(host, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", here_only)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresCluster | None]:
     """A private PostgreSQL, only where the run asks for it."""
@@ -77,9 +108,38 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresCluster | None]
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def all_tables(postgres: PostgresCluster | None, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with all tables and nothing in them, to be copied: making them takes longer than most tests."""
+    path = tmp_path_factory.mktemp("tables") / "all.sqlite3"
+    url = postgres.new_database() if postgres else f"sqlite:///{path}"
+    engine = create_engine(url)
+    db.metadata.create_all(engine)
+    engine.dispose()
+    return engine.url.database or ""
+
+
 @pytest.fixture
-def database_url(tmp_path: Path, postgres: PostgresCluster | None) -> str:
-    return postgres.new_database() if postgres else f"sqlite:///{tmp_path / 'test.sqlite3'}"
+def database_url(tmp_path: Path, postgres: PostgresCluster | None, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of a database of this test's own: with all tables where the test has an ``app``, else empty."""
+    has_tables = "app" in request.fixturenames
+    if postgres and has_tables:
+        with postgres.lent_database(request.getfixturevalue("all_tables")) as url:
+            yield url
+        return
+    if postgres:
+        yield postgres.new_database()
+        return
+    path = tmp_path / "test.sqlite3"
+    if has_tables:
+        shutil.copyfile(request.getfixturevalue("all_tables"), path)
+    yield f"sqlite:///{path}"
+
+
+@pytest.fixture
+def has_pages() -> bool:
+    """Whether ``app`` has its pages: registering them takes most of its time."""
+    return True
 
 
 @pytest.fixture
@@ -106,14 +166,62 @@ def config(tmp_path: Path, database_url: str) -> Config:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_addresses() -> Iterator[None]:
+    """Each test has an app of its own, and Werkzeug compiles a function for each of its rules: most of what an app costs.
+
+    The function depends on the rule's words only, so the next app takes the same one.
+    """
+    compiled: dict[Any, Any] = {}
+    compile_anew = Rule._compile_builder
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
+        if key not in compiled:
+            compiled[key] = compile_anew(rule, append_unknown)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compile_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_rules() -> Iterator[None]:
+    """Each test has a folder of rules of its own, mostly an empty one: then the same bundled rules, compiled once."""
+    bundled = Validator(None, today=lambda: validators.today())
+    own = validators._validator
+
+    def shared(rules_dir: Path) -> Validator:
+        return own(rules_dir) if rules_dir.is_dir() and any(rules_dir.iterdir()) else bundled
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validators, "_validator", shared)
+        yield
+
+
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
+    """Each test has an app of its own, and compiling its templates anew takes half of a page's time."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
+def _forget_last_request() -> None:
+    """The app context of a test lasts; without this, whoever asked first would be taken for whoever asks next."""
+    for name in list(g):
+        g.pop(name)
+
+
 @pytest.fixture
-def app(config: Config) -> Iterator[Flask]:
+def app(config: Config, has_pages: bool, compiled_templates: BytecodeCache) -> Iterator[Flask]:
     """The app on an empty database; an app context is pushed."""
-    app = create_app(config)
+    app = create_app(config, pages=has_pages)
+    app.jinja_env.bytecode_cache = compiled_templates
+    SILENCE.forget()
     # 64 MiB of argon2 for each sign-in would be most of the suite's time.
-    app.config.update(SECURITY_PASSWORD_HASH="plaintext", SECURITY_PASSWORD_SINGLE_HASH=["plaintext"])
+    app.config.update(SECURITY_PASSWORD_HASH="plaintext", SECURITY_PASSWORD_SINGLE_HASH=["plaintext", "argon2"])
+    app.before_request_funcs.setdefault(None, []).insert(0, _forget_last_request)
     with app.app_context():
-        db.create_all()
         yield app
         db.session.remove()
         db.engine.dispose()
@@ -159,6 +267,7 @@ def _sign_in(app: Flask, user: User) -> FlaskClient:
         session["fs_cc"] = "set"
         session["fs_paa"] = utcnow().timestamp()
         session["identity.auth_type"] = "session"
+        session["sign_in"] = sessions.begin(user.id, SignInKind.PASSWORD, "127.0.0.1", "test")
     return client
 
 
@@ -188,6 +297,8 @@ def adaptor(subscription: Subscription) -> Adaptor:
         organization={"id": "org", "name": "Eksempel ApS", "registration_no": "12345674"},
     )  # fmt: skip
     db.session.add(row)
+    db.session.flush()
+    db.session.add(Watch(adaptor_id=row.id, subscription_id=subscription.id, alarms_at=utcnow()))
     db.session.commit()
     return row
 
@@ -241,6 +352,24 @@ def make_document(adaptor: Adaptor) -> Callable[..., Document]:
         row = Document(
             subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, customer_id=customer.id,
             customer_source_id=customer.source_id, customer_name=customer.name, number=number, **values,
+        )  # fmt: skip
+        db.session.add(row)
+        db.session.commit()
+        return row
+
+    return make
+
+
+@pytest.fixture
+def make_schedule(adaptor: Adaptor) -> Callable[..., Schedule]:
+    """``make_schedule(timing, next_at=now, **columns)``; ``timing`` every 15 minutes unless it is given."""
+
+    def make(timing: Timing | None = None, *, of: Adaptor | None = None, **columns: Any) -> Schedule:
+        owner = of or adaptor
+        values = {"next_at": utcnow(), "anchor_at": utcnow(), **columns}
+        row = Schedule(
+            subscription_id=owner.subscription_id, adaptor_id=owner.id,
+            timing=(timing or Timing(Kind.INTERVAL, minutes=15)).to_json(), **values,
         )  # fmt: skip
         db.session.add(row)
         db.session.commit()

@@ -182,3 +182,123 @@ def test_secrets_that_were_made_here_are_files_of_our_own(local, tmp_path):
 def test_secrets_of_configuration_files_lie_where_the_operator_says(local, tmp_path):
     assert load(local).secrets_dir == Path("/run/secrets")
     assert load(local | {"SECRETS_DIR": str(tmp_path / "x" / ".." / "y")}).secrets_dir == tmp_path / "y"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtp://mail.example", ("mail.example", 587, "starttls", "", "")),
+        ("smtps://u:p%40ss@mail.example", ("mail.example", 465, "tls", "u", "p@ss")),
+        ("smtp://127.0.0.1:25?starttls=0", ("127.0.0.1", 25, "none", "", "")),
+    ],
+)
+def test_the_mail_server_is_one_address(local, url, expected):
+    mail = load(local | {"MAIL_URL": url, "MAIL_FROM": "Faktura <faktura@example.dk>"}).mail
+    assert (mail.host, mail.port, mail.security, mail.username, mail.password) == expected
+    assert (mail.sender, mail.sender_name) == ("faktura@example.dk", "Faktura") and "p@ss" not in repr(mail)
+
+
+@pytest.mark.parametrize(
+    ("url", "sender", "named"),
+    [
+        ("http://mail.example", "a@b.example", "MAIL_URL"),
+        ("smtp://mail.example:x", "a@b.example", "MAIL_URL"),
+        ("smtp://mail.example?tls=1", "a@b.example", "MAIL_URL"),
+        ("smtp://mail.example?starttls=no", "a@b.example", "MAIL_URL"),
+        ("smtp://mail.example", "", "MAIL_FROM"),
+        ("smtp://mail.example", "Faktura", "MAIL_FROM"),
+    ],
+)
+def test_a_mail_server_that_cannot_be_used_is_named(local, url, sender, named):
+    with pytest.raises(ConfigurationError, match=named):
+        load(local | {"MAIL_URL": url, "MAIL_FROM": sender})
+
+
+def test_without_a_mail_server_there_is_none(local):
+    assert load(local).mail is None
+
+
+OIDC = {
+    "OIDC_ISSUER": "https://login.example/realms/firma",
+    "OIDC_CLIENT_ID": "faktura",
+    "OIDC_CLIENT_SECRET": "hemmelig-7391",
+}
+
+
+def test_an_identity_provider_is_an_issuer_and_what_it_gave_us(production, tmp_path):
+    provider = load(production | OIDC).oidc
+    assert provider is not None and "hemmelig-7391" not in repr(provider)
+    assert (provider.issuer, provider.client_id, provider.client_secret, provider.label) == (
+        "https://login.example/realms/firma", "faktura", "hemmelig-7391", "login.example",
+    )  # fmt: skip
+    (tmp_path / "client_secret").write_text("i-en-fil\n")
+    in_file = {**OIDC, "OIDC_CLIENT_SECRET_FILE": str(tmp_path / "client_secret"), "OIDC_LABEL": "Firma"}
+    provider = load(production | in_file).oidc
+    assert provider is not None and (provider.client_secret, provider.label) == ("i-en-fil", "Firma")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OIDC_ISSUER", "http://login.example"),
+        ("OIDC_ISSUER", "http://127.0.0.1:8080"),
+        ("OIDC_ISSUER", "login.example"),
+        ("OIDC_ISSUER", "https://login.example/?realm=firma"),
+        ("OIDC_CLIENT_ID", ""),
+        ("OIDC_CLIENT_SECRET", ""),
+    ],
+)
+def test_an_identity_provider_that_cannot_be_used_is_named(production, name, value):
+    with pytest.raises(ConfigurationError, match=f"^{name}: ") as refused:
+        load(production | OIDC | {name: value})
+    assert "hemmelig-7391" not in str(refused.value)
+
+
+def test_an_identity_provider_on_this_machine_is_for_trying_out(local):
+    provider = load(local | OIDC | {"OIDC_ISSUER": "http://localhost:8080"}).oidc
+    assert provider is not None and provider.label == "localhost"
+
+
+def test_without_an_issuer_people_sign_in_here_only(local):
+    assert load(local | {"OIDC_CLIENT_ID": "faktura"}).oidc is None
+
+
+def test_the_archive_is_a_folder_unless_its_address_says_otherwise(local, tmp_path):
+    assert load(local).archive_dir == tmp_path / "instance" / "archive"
+    assert load(local | {"ARCHIVE_DIR": "/srv/a b"}).archive_dir == Path("/srv/a b")
+    config = load(local | {"ARCHIVE_DIR": "/srv/a", "ARCHIVE_URL": "file:///srv/b%20c"})
+    assert (config.archive_dir, config.archive_url) == (Path("/srv/b c"), "")
+    assert load(local | {"ARCHIVE_URL": "s3://bucket/some/prefix/"}).archive_url == "s3://bucket/some/prefix"
+    assert load(local | {"ARCHIVE_ENCRYPTION": "1"}).archive_encryption and not load(local).archive_encryption
+
+
+def test_the_archives_keys_come_from_the_environment_or_a_file(local, tmp_path):
+    (tmp_path / "key").write_text("from a file\n")
+    found = load(
+        local
+        | {
+            "ARCHIVE_URL": "s3://bucket", "ARCHIVE_S3_ENDPOINT": "https://s3.example.dk/", "ARCHIVE_S3_REGION": "dk-1",
+            "ARCHIVE_S3_ACCESS_KEY_ID": "id", "ARCHIVE_S3_SECRET_ACCESS_KEY_FILE": str(tmp_path / "key"),
+        }
+    )  # fmt: skip
+    access = found.archive_access
+    assert (access.endpoint, access.region, access.key_id) == ("https://s3.example.dk", "dk-1", "id")
+    assert access.secret == "from a file" and access.path_style and "from a file" not in repr(found)
+    assert not load(
+        local | {"ARCHIVE_S3_PATH_STYLE": "0", "ARCHIVE_S3_ENDPOINT": "https://x.dk"}
+    ).archive_access.path_style
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ARCHIVE_URL", "/srv/archive"), ("ARCHIVE_URL", "file://server/share"), ("ARCHIVE_URL", "https://bucket.example"),
+        ("ARCHIVE_URL", "s3://id:key@bucket"), ("ARCHIVE_URL", "s3://bucket?region=x"), ("ARCHIVE_URL", "s3:///prefix"),
+        ("ARCHIVE_S3_ENDPOINT", "s3.example.dk"), ("ARCHIVE_S3_ENDPOINT", "https://id:key@s3.example.dk"),
+        ("ARCHIVE_S3_ACCESS_KEY_ID", "alone"), ("ARCHIVE_S3_SECRET_ACCESS_KEY", "alone"), ("ARCHIVE_ENCRYPTION", "maybe"),
+    ],
+)  # fmt: skip
+def test_an_archive_that_cannot_be_meant_is_named(local, name, value):
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        load(local | {name: value})
+    assert "key@" not in str(caught.value)

@@ -222,6 +222,15 @@ class Newcomer:
         self.write("[name=numbers]", number)
         self.press("form[action*='/export'] button.btn-primary")
         self.page.wait_for_url(re.compile("/runs/"))
+        group = self.main.locator("#form-not_exported")
+        self.until(lambda: group.count() > 0, "Billy is not read")
+        self.look("newcomer-found")
+        self.press("#form-not_exported [name=ids]")
+        self.press("#form-not_exported button.btn-primary")
+        self.page.wait_for_url(re.compile("/export/"))
+        self.look("newcomer-export")
+        self.press("form[action$='/export'] button.btn-primary")
+        self.page.wait_for_url(re.compile("/runs/"))
         self.page.goto(f"/?q={number}")
         arrived = self.main.locator("tbody tr").first
         self.until(lambda: bool(re.search("Modtaget|Received", arrived.inner_text())), f"{number} does not arrive")
@@ -271,7 +280,7 @@ def newcomer(
             page.locator("button[name=language][value=en]").first.click()
         page.locator("[name=email]").fill(email)
         page.locator("[name=password]").fill(empty_install.password)
-        page.get_by_role("main").locator("button[type=submit]").last.click()
+        page.get_by_role("main").locator("button[type=submit]").first.click()
         page.wait_for_url(f"{empty_install.product.url}/")
 
         def look(name: str) -> None:

@@ -1,29 +1,32 @@
-"""Real partners, deliveries that are ready to leave, and child processes that die on purpose."""
+"""Real partners, deliveries that are ready to leave, and worker processes that die on purpose."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from invoiceapp.config import Config
 from invoiceapp.demo.partners import Partners, serve_partners
 from invoiceapp.demo.partners.sftp_server import DEMO_PASSWORD, DEMO_USER
-from invoiceapp.domain.delivery import DeliveryState
+from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState
+from invoiceapp.gateways.base import registry
 from invoiceapp.models import Adaptor, Delivery, Document, Gateway, HostSlot, Rendition, Run, db, new_id, utcnow
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import transaction
 from invoiceapp.services.export import archive
+from tests.faults.worker import SENDER
 
-ROOT = Path(__file__).resolve().parents[2]
+from .zygote import ROOT as ROOT
+from .zygote import Zygote
+
+USUAL = "peppol-bis-3"
+Outbox = Callable[[Gateway, int], dict[str, str]]
 
 
 @pytest.fixture
@@ -52,32 +55,50 @@ def mail(adaptor: Adaptor, partners: Partners) -> Gateway:
 
 
 @pytest.fixture
-def outbox(make_customer: Any, make_document: Any) -> Callable[[Gateway, int], set[str]]:
-    """``outbox(gateway, count)``: pending deliveries with archived bytes; the SHA-256 of each."""
+def outbox(adaptor: Adaptor, make_customer: Any, make_document: Any) -> Outbox:
+    """``outbox(gateway, count)``: pending deliveries with archived bytes; the SHA-256 of each by delivery id."""
 
-    def fill(gateway: Gateway, count: int) -> set[str]:
+    def fill(gateway: Gateway, count: int) -> dict[str, str]:
         customer = make_customer()
-        hashes = set()
+        accepted = registry()[gateway.kind].accepts or {USUAL}
+        format_id = USUAL if USUAL in accepted else min(accepted)
+        filled = {}
         for number in range(count):
-            document = make_document(customer, str(number))
-            content = f"<Invoice>{new_id()}</Invoice>".encode() * 50
+            document = make_document(customer, f"{gateway.name}-{number}")
+            # Long enough to break off in the middle, and nothing that compression makes short.
+            content = f"<Invoice><ID>{new_id()}</ID>{os.urandom(12_000).hex()}</Invoice>".encode()
+            owned = {"subscription_id": document.subscription_id, "document_id": document.id, "format": format_id}
             rendition = Rendition(
-                id=new_id(), subscription_id=document.subscription_id, document_id=document.id, format="peppol-bis-3",
-                sha256=archive.store(content), size=len(content), media_type="application/xml", filename=f"invoice-{number}.xml",
+                **owned, id=new_id(), sha256=archive.store(content), size=len(content), media_type="application/xml",
+                filename=f"invoice-{number}.xml", sender=str(SENDER), receiver="0088:5798000000001",
             )  # fmt: skip
-            hashes.add(rendition.sha256)
             row = Delivery(
-                subscription_id=document.subscription_id, adaptor_id=document.adaptor_id, document_id=document.id,
-                gateway_id=gateway.id, rendition_id=rendition.id, format="peppol-bis-3", transport=gateway.kind,
-                state=DeliveryState.PENDING, next_at=utcnow(), idem_key=new_id().lower(), findings=[],
+                **owned, id=new_id(), adaptor_id=document.adaptor_id, gateway_id=gateway.id, rendition_id=rendition.id,
+                transport=gateway.kind, state=DeliveryState.PENDING, next_at=utcnow(), idem_key=os.urandom(16).hex(),
+                findings=[],
             )  # fmt: skip
             db.session.add(rendition)
             db.session.flush()
             db.session.add(row)
+            filled[row.id] = rendition.sha256
         db.session.commit()
-        return hashes
+        return filled
 
     return fill
+
+
+@pytest.fixture
+def open_gateway(adaptor: Adaptor) -> Callable[[str, dict[str, Any]], Gateway]:
+    """``open_gateway(kind, config)``: to a receiving server of ``support.receivers``."""
+
+    def save(kind: str, config: dict[str, Any]) -> Gateway:
+        form = {
+            name: ("yes" if value else "no") if isinstance(value, bool) else str(value)
+            for name, value in config.items()
+        }
+        return gateways.save(adaptor.subscription_id, kind, f"To {kind}", form)
+
+    return save
 
 
 @pytest.fixture
@@ -95,17 +116,32 @@ def environment(config: Config) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def die(environment: dict[str, str]) -> Callable[[str, int], None]:
-    """``die(step, position)``: a worker process that is gone at that step of its delivery number ``position``."""
+@pytest.fixture(scope="session")
+def _zygote() -> Iterator[Zygote]:
+    zygote = Zygote()
+    yield zygote
+    zygote.close()
 
-    def run(step: str, position: int = 1) -> None:
+
+@pytest.fixture
+def zygote(_zygote: Zygote) -> Iterator[Zygote]:
+    """Starts workers in milliseconds; none of them outlives the test."""
+    yield _zygote
+    # An open transaction of ours would keep them waiting.
+    db.session.rollback()
+    _zygote.reset()
+
+
+@pytest.fixture
+def start(zygote: Zygote, environment: dict[str, str], tmp_path: Path) -> Callable[..., int]:
+    """``start(work, step="", kind="sftp", endpoint=None)``: a worker's process id; see ``steps``."""
+
+    def run(work: str, step: str = "", kind: str = "sftp", endpoint: Any = None, **installation: str) -> int:
         db.session.commit()
-        child = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("child.py")), json.dumps({"step": step, "position": position})],
-            env=environment | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+        return zygote.start(
+            environment=environment | installation, log=str(tmp_path / "worker.log"), kind=kind, step=step, work=work,
+            endpoint=endpoint,
         )  # fmt: skip
-        assert child.returncode == 137, f"it should have died at {step}:\n{child.stderr[-3000:]}"
 
     return run
 
@@ -128,7 +164,8 @@ def make_all_due() -> None:
 
 
 def twice_active() -> list[str]:
-    """Documents with more than one delivery that is active or successful."""
-    over = (DeliveryState.SUPERSEDED, DeliveryState.CANCELLED, DeliveryState.REJECTED)
-    rows = db.session.scalars(select(Delivery.document_id).where(or_(Delivery.state.not_in(over)))).all()
-    return [row for row in set(rows) if rows.count(row) > 1]
+    """Documents with more than one delivery to a gateway that is active or successful."""
+    rows = db.session.execute(
+        select(Delivery.document_id, Delivery.gateway_id).where(Delivery.state.in_(EXCLUSIVE))
+    ).all()
+    return [row.document_id for row in set(rows) if rows.count(row) > 1]

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+import requests
 from sqlalchemy import func, select
 
 from invoiceapp.demo import serve, setup
+from invoiceapp.demo.networks.sml import ZONES
 from invoiceapp.demo.partners import Arrivals
+from invoiceapp.demo.partners.sproom_api import DEMO_TOKEN, WEBHOOK
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.models import (
     Adaptor,
     Attempt,
     Delivery,
     Document,
+    Gateway,
     Receipt,
     Rendition,
     Run,
     RunState,
+    Schedule,
     Subscription,
     User,
     db,
@@ -82,10 +87,24 @@ def test_the_whole_company_is_delivered_once_byte_for_byte(app, config):
 def test_the_stand_ins_are_started_only_where_none_run(app, config):
     setup.create()
     adaptor = db.session.scalars(select(Adaptor)).one()
-    assert adaptor.interval_minutes == 2 and adaptor.organization["name"].startswith("Nordlys")
+    assert adaptor.organization["name"].startswith("Nordlys")
+    assert db.session.scalars(select(Schedule.timing)).one()["minutes"] == 2
     with serve.running(config.instance_dir) as found, setup.at_hand():
         current = db.session.get_one(Adaptor, adaptor.id, populate_existing=True).source_config["base_url"]
         assert current == found.billy_url
+
+
+def test_the_gateway_of_the_network_looks_up_in_the_stand_ins(app, config):
+    with serve.running(config.instance_dir) as found:
+        setup.create()
+    gateway = db.session.scalars(select(Gateway).where(Gateway.kind == "network")).one()
+    assert gateway.name == setup.NETWORK_NAME and gateway.config["lookup"] == "own"
+    assert gateway.config["name_server"] == f"127.0.0.1:{found.dns_port}"
+    assert gateway.config["register_url"] == found.register_url
+    assert gateway.config["directory_url"] == found.directory_url
+    for name in ("lookup_ca", "nemhandel_anchors", "peppol_anchors"):
+        assert gateway.config[name].strip() == found.ca.strip()
+    assert {gateway.config["nemhandel_zone"], gateway.config["peppol_zone"]} == set(ZONES.values())
 
 
 def test_the_page_says_how_to_sign_in(app, config):
@@ -93,3 +112,13 @@ def test_the_page_says_how_to_sign_in(app, config):
     assert setup.EMAIL in lines and setup.password() in lines and config.base_url in lines
     user = db.session.scalars(select(User)).one()
     assert user.email == setup.EMAIL and user.password.startswith("$argon2id$")
+
+
+def test_the_provider_is_told_where_to_report_news_once_for_each_address(app, config):
+    with serve.running(config.instance_dir) as found:
+        setup.create()
+        setup.create()
+        gateway = db.session.scalars(select(Gateway).where(Gateway.kind == "sproom")).one()
+        headers = {"Authorization": f"Bearer {DEMO_TOKEN}"}
+        told = requests.get(f"{found.providers['sproom']}/webhooks", headers=headers, timeout=5).json()
+    assert told == [{"type": WEBHOOK, "url": f"{config.base_url}/inbound/{gateway.id}"}]

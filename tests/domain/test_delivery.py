@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from invoiceapp.domain.delivery import (
     ARRIVED,
     EXCLUSIVE,
     IN_PROGRESS,
     NEEDS_PERSON,
+    NOES,
     RETRY_PLAN,
     DeliveryState,
     Mover,
@@ -25,29 +26,31 @@ TABLE = """
 blocked          pending          converter
 blocked          cancelled        person
 blocked          superseded       converter
+blocked          outcome_unknown  restorer
 pending          leased           dispatcher
 pending          blocked          dispatcher person
 pending          cancelled        person
+pending          failed           person
 pending          superseded       dispatcher
 pending          accepted         matcher
+pending          outcome_unknown  restorer
 leased           pending          reaper holder
 leased           sending          holder
 leased           failed           holder
-leased           outcome_unknown  holder
+leased           outcome_unknown  holder restorer
 sending          accepted         holder
 sending          pending          holder reaper
 sending          failed           holder
 sending          rejected         holder
-sending          outcome_unknown  holder reaper
+sending          outcome_unknown  holder reaper restorer
 outcome_unknown  accepted         prober matcher person
 outcome_unknown  pending          prober person
 outcome_unknown  cancelled        person
 outcome_unknown  superseded       person
 accepted         delivered        holder dispatcher matcher prober
-accepted         outcome_unknown  reaper
+accepted         outcome_unknown  reaper restorer
 accepted         acknowledged     matcher
 accepted         rejected         matcher
-accepted         superseded       person
 accepted         superseded       person
 delivered        acknowledged     matcher
 delivered        rejected         matcher
@@ -58,6 +61,7 @@ failed           pending          person
 failed           accepted         matcher
 failed           cancelled        person
 failed           superseded       person
+failed           outcome_unknown  restorer
 cancelled        superseded       person
 """
 LEGAL = {
@@ -173,10 +177,15 @@ class DeliveryLife(RuleBasedStateMachine):
         assert all(old is DeliveryState.LEASED for old, new, _ in self.history if new is DeliveryState.SENDING)
 
     @invariant()
-    def after_arrival_nothing_is_sent_again(self) -> None:
-        arrived = [i for i, (_, new, _) in enumerate(self.history) if new in ARRIVED]
-        sent = [i for i, (_, new, _) in enumerate(self.history) if new is DeliveryState.SENDING]
-        assert not arrived or not sent or max(sent) < min(arrived)
+    def what_has_arrived_is_sent_again_only_after_somebody_asked(self) -> None:
+        """Nobody knows any more where its later receipt never came; then the partner is asked, or a person decides."""
+        has_arrived = False
+        for old, new, mover in self.history:
+            if old is DeliveryState.OUTCOME_UNKNOWN and new is DeliveryState.PENDING:
+                assert mover in (Mover.PROBER, Mover.PERSON)
+                has_arrived = False
+            has_arrived = has_arrived or new in ARRIVED
+            assert not (has_arrived and new is DeliveryState.SENDING)
 
     @invariant()
     def superseded_is_the_end(self) -> None:
@@ -190,3 +199,93 @@ class DeliveryLife(RuleBasedStateMachine):
 
 
 test_no_order_of_moves_sends_twice = DeliveryLife.TestCase
+
+
+class ToldByItsParts(RuleBasedStateMachine):
+    """A delivery whose next state is what the pure functions say: however it goes on, it takes effect once at most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state, self.tries, self.noes = DeliveryState.PENDING, 0, 0
+        self.effects = 0
+        self.is_in_doubt = self.has_sent = False
+
+    @initialize(replay=st.sampled_from((Replay.UNSAFE, Replay.PROBE, Replay.SAFE)))
+    def begin(self, replay: Replay) -> None:
+        self.replay = replay
+
+    def go(self, new: DeliveryState, by: Mover) -> None:
+        assert may_move(self.state, new, by), (self.state, new, by)
+        self.state = new
+
+    @precondition(lambda self: self.state is DeliveryState.PENDING)
+    @rule()
+    def is_leased_and_begun(self) -> None:
+        self.go(DeliveryState.LEASED, Mover.DISPATCHER)
+        self.go(DeliveryState.SENDING, Mover.HOLDER)
+        self.tries, self.has_sent = self.tries + 1, False
+
+    @precondition(lambda self: self.state is DeliveryState.SENDING and not self.has_sent)
+    @rule()
+    def bytes_leave(self) -> None:
+        self.has_sent = True
+        self.effects += self.replay is not Replay.SAFE or not self.effects
+
+    @precondition(lambda self: self.state is DeliveryState.SENDING)
+    @rule(is_a_crash=st.booleans())
+    def no_answer_comes(self, is_a_crash: bool) -> None:
+        self.is_in_doubt, self.noes = True, 0
+        after = after_crash_in_sending(self.replay)
+        if next_retry(self.tries, chance=0.5).delay is None:
+            after = DeliveryState.OUTCOME_UNKNOWN
+        self.go(after, Mover.REAPER if is_a_crash else Mover.HOLDER)
+
+    @precondition(lambda self: self.state is DeliveryState.SENDING and not self.has_sent)
+    @rule(chance=chances)
+    def it_provably_did_not_leave(self, chance: float) -> None:
+        is_over = next_retry(self.tries, chance=chance).delay is None
+        over = DeliveryState.OUTCOME_UNKNOWN if self.is_in_doubt else DeliveryState.FAILED
+        self.go(over if is_over else DeliveryState.PENDING, Mover.HOLDER)
+
+    @precondition(lambda self: self.state is DeliveryState.SENDING and self.has_sent)
+    @rule()
+    def a_yes_comes(self) -> None:
+        self.go(DeliveryState.ACCEPTED, Mover.HOLDER)
+
+    @precondition(lambda self: self.state is DeliveryState.OUTCOME_UNKNOWN and self.replay is Replay.PROBE)
+    @rule()
+    def the_partner_is_asked(self) -> None:
+        if self.effects:
+            self.go(DeliveryState.ACCEPTED, Mover.PROBER)
+            return
+        self.noes += 1
+        if self.noes >= NOES:
+            self.go(DeliveryState.PENDING, Mover.PROBER)
+            self.noes = 0
+
+    @precondition(lambda self: self.state is DeliveryState.OUTCOME_UNKNOWN and self.effects)
+    @rule()
+    def a_receipt_comes(self) -> None:
+        self.go(DeliveryState.ACCEPTED, Mover.MATCHER)
+
+    @rule()
+    def nobody_does_anything(self) -> None:
+        """What is over, or waits for a person, stays as it is."""
+
+    @invariant()
+    def it_takes_effect_once_at_most(self) -> None:
+        assert self.effects <= 1
+
+    @invariant()
+    def what_has_failed_never_arrived_and_what_is_accepted_has(self) -> None:
+        assert self.state is not DeliveryState.FAILED or not self.effects
+        assert self.state is not DeliveryState.ACCEPTED or self.effects == 1
+
+    @invariant()
+    def only_questions_that_were_answered_go_beyond_the_plan(self) -> None:
+        assert self.tries <= len(RETRY_PLAN) or self.replay is Replay.PROBE
+
+
+test_no_order_of_answers_takes_effect_twice = ToldByItsParts.TestCase
+ToldByItsParts.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+DeliveryLife.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

@@ -14,6 +14,8 @@ import pytest
 from invoiceapp.config import Config
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.invoice import DocumentType
+from invoiceapp.domain.network import ReceivingEndpoint
+from invoiceapp.gateways.base import registry
 from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Rendition, Stage, db, new_id, utcnow
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import transaction
@@ -21,8 +23,10 @@ from invoiceapp.services.export import archive
 
 from . import worker
 
-StartWorker = Callable[[float], BaseProcess]
+StartWorker = Callable[..., BaseProcess]
 Outbox = Callable[[str, dict[str, Any], int], dict[str, str]]
+
+USUAL = "peppol-bis-3"
 
 
 def form(config: dict[str, Any]) -> dict[str, str]:
@@ -46,20 +50,23 @@ def outbox(adaptor: Adaptor, make_customer: Any) -> Outbox:
 
 
 def _delivery(session: Any, adaptor: Adaptor, gateway: Gateway, customer: Any, number: int) -> tuple[str, str]:
-    content = f"<Invoice>{new_id()}{'x' * (number * 37 % 4_000)}</Invoice>".encode()
+    content = f"<Invoice><ID>{new_id()}</ID>{'x' * (number * 37 % 4_000)}</Invoice>".encode()
     owned = {"subscription_id": adaptor.subscription_id, "adaptor_id": adaptor.id}
     document = Document(
         **owned, id=new_id(), customer_id=customer.id, customer_source_id=customer.source_id, customer_name=customer.name,
         number=str(number), source_id=new_id(), type=DocumentType.INVOICE, issue_date=utcnow().date(), currency="DKK",
         net=100, vat=25, bundle={}, bundle_sha256="0" * 64, stage=Stage.CONVERTED,
     )  # fmt: skip
+    accepted = registry()[gateway.kind].accepts or {USUAL}
+    format_id = USUAL if USUAL in accepted else min(accepted)
     rendition = Rendition(
-        id=new_id(), subscription_id=adaptor.subscription_id, document_id=document.id, format="peppol-bis-3",
+        id=new_id(), subscription_id=adaptor.subscription_id, document_id=document.id, format=format_id,
         sha256=archive.store(content), size=len(content), media_type="application/xml", filename=f"invoice-{number}.xml",
+        sender=str(worker.SENDER), receiver="0088:5798000000001",
     )  # fmt: skip
     row = Delivery(
         **owned, id=new_id(), document_id=document.id, gateway_id=gateway.id, rendition_id=rendition.id,
-        format="peppol-bis-3", transport=gateway.kind, state=DeliveryState.PENDING, next_at=utcnow(),
+        format=format_id, transport=gateway.kind, state=DeliveryState.PENDING, next_at=utcnow(),
         idem_key=os.urandom(16).hex(), findings=[],
     )  # fmt: skip
     for one in (document, rendition, row):
@@ -70,7 +77,7 @@ def _delivery(session: Any, adaptor: Adaptor, gateway: Gateway, customer: Any, n
 
 @pytest.fixture
 def start_worker(config: Config, tmp_path: Path) -> Iterator[StartWorker]:
-    """``start_worker(step)``: a process that delivers; killed at the end where it still lives."""
+    """``start_worker(step, endpoint=None)``: a process that delivers; killed at the end where it still lives."""
     environment = {
         "APP_ENV": "local", "DATABASE_URL": config.database_url, "REDIS_URL": config.redis_url,
         "INSTANCE_DIR": str(config.instance_dir), "ARCHIVE_DIR": str(config.archive_dir), "RULES_DIR": str(config.rules_dir),
@@ -81,8 +88,9 @@ def start_worker(config: Config, tmp_path: Path) -> Iterator[StartWorker]:
     processes.set_forkserver_preload([worker.__name__])
     started: list[BaseProcess] = []
 
-    def start(step: float) -> BaseProcess:
-        started.append(processes.Process(target=worker.run, args=(step, environment, str(tmp_path / "worker.log"))))
+    def start(step: float, endpoint: ReceivingEndpoint | None = None) -> BaseProcess:
+        arguments = (step, environment, str(tmp_path / "worker.log"), endpoint)
+        started.append(processes.Process(target=worker.run, args=arguments))
         started[-1].start()
         return started[-1]
 

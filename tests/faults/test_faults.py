@@ -1,6 +1,6 @@
 """The delivery machine over lines that break and with workers that are killed: nothing lost, no duplicate, no guess.
 
-For each kind of transport ``FAULT_SENDS`` documents (60 by default, 500 in ``make interop``) go through a proxy that
+For each kind of transport ``FAULT_SENDS`` documents (15 by default, 150 in ``make bench``) go through a proxy that
 harms connections at random, from workers that end by ``kill -9`` at random moments. Then the line is well again, all
 that can still be done without a person is done, and our books are compared with what the server has.
 
@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,20 @@ from sqlalchemy import func, select
 from support.fault_proxy import Fault, FaultProxy, Harm, Way, at_random
 from support.receivers import (
     RECEIVERS,
+    AccessPointReceiver,
     As2Receiver,
     DropboxReceiver,
+    ECourierReceiver,
     EmailReceiver,
     FtpReceiver,
     HttpReceiver,
+    NemHandelReceiver,
+    PeppolReceiver,
     Receiver,
+    RecommandReceiver,
     SftpReceiver,
+    SproomReceiver,
+    StorecoveReceiver,
     VansReceiver,
 )
 
@@ -39,12 +47,12 @@ from invoiceapp.services.configuration import gateways
 from invoiceapp.services.export import probing, recovery
 
 from .conftest import Outbox, StartWorker
-from .worker import let_leases_pass, work_until_nothing_moves
+from .worker import know, let_leases_pass, work_until_nothing_moves
 
 S = DeliveryState
 pytestmark = [pytest.mark.crash, pytest.mark.server]
 
-SENDS = int(os.environ.get("FAULT_SENDS", "60"))
+SENDS = int(os.environ.get("FAULT_SENDS", "15"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 #: Those that take time less often.
 HARMS = (Harm.RESET, Harm.CUT, Harm.HALF_CLOSE, Harm.REFUSE) * 2 + (Harm.STALL, Harm.SLOW)
@@ -80,6 +88,13 @@ LINES = {
     "http-asked": Line(lambda folder: HttpReceiver(folder, asked=True), Replay.PROBE),
     "http-unsafe": Line(HttpReceiver, Replay.UNSAFE),
     "email": Line(EmailReceiver, Replay.UNSAFE),
+    "sproom": Line(SproomReceiver, Replay.SAFE),
+    "ecourier": Line(ECourierReceiver, Replay.PROBE),
+    "storecove": Line(StorecoveReceiver, Replay.SAFE),
+    "recommand": Line(RecommandReceiver, Replay.UNSAFE),
+    "accesspoint": Line(AccessPointReceiver, Replay.SAFE),
+    "peppol": Line(PeppolReceiver, Replay.SAFE),
+    "nemhandel": Line(NemHandelReceiver, Replay.SAFE),
 }
 
 
@@ -89,19 +104,22 @@ def test_every_kind_has_a_line():
 
 @pytest.mark.parametrize("name", LINES)
 def test_nothing_is_lost_nothing_is_doubled_and_what_is_unclear_is_said_to_be(
-    name: str, outbox: Outbox, start_worker: StartWorker, tmp_path: Path
+    name: str, outbox: Outbox, start_worker: StartWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     print(f"FAULT_SENDS={SENDS} FAULT_SEED={SEED}")
     line = LINES[name]
     with line.receiver(tmp_path / "receiver") as receiver, FaultProxy(receiver.port, ftp=receiver.ftp) as proxy:
         sent = outbox(receiver.kind, receiver.config(proxy.port), SENDS)
+        endpoint = receiver.endpoint(proxy.port)
+        know(endpoint, monkeypatch)
+        start = partial(start_worker, STEP, endpoint)
         chance = random.Random(SEED)
         proxy.plan = at_random(SEED, line.share, HARMS, line.least, MOST)
         receiver.on_effect = lambda: lose_answers(proxy, chance)
         for _ in range(ROUNDS):
-            kill_at_random(start_worker, receiver, chance)
+            kill_at_random(start, receiver, chance)
             recover(proxy)
-        for worker in [start_worker(STEP), start_worker(STEP)]:
+        for worker in [start(), start()]:
             worker.join(timeout=60 + SENDS)
             assert worker.exitcode == 0, (tmp_path / "worker.log").read_text()[-3000:]
         recover(proxy)
@@ -117,9 +135,9 @@ def lose_answers(proxy: FaultProxy, chance: random.Random) -> None:
         proxy.strike(Fault(chance.choice((Harm.RESET, Harm.CUT, Harm.HALF_CLOSE)), chance.randrange(20), Way.DOWN))
 
 
-def kill_at_random(start_worker: StartWorker, receiver: Receiver, chance: random.Random) -> None:
+def kill_at_random(start: StartWorker, receiver: Receiver, chance: random.Random) -> None:
     """Two workers, each killed some deliveries later."""
-    for worker in [start_worker(STEP), start_worker(STEP)]:
+    for worker in [start(), start()]:
         enough = len(receiver.effects) + chance.randrange(1, SENDS // (2 * ROUNDS))
         end = time.monotonic() + 30
         while len(receiver.effects) < enough and worker.is_alive() and time.monotonic() < end:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from support.fault_proxy import Fault, FaultProxy, Harm, always
+from support.raw_partner import RawPartner
 
 from invoiceapp.gateways.base import Consignment, Payload
 
@@ -48,3 +50,17 @@ def proxy() -> Iterator[Callable[..., FaultProxy]]:
             return stack.enter_context(FaultProxy(target, always(fault)))
 
         yield make
+
+
+@pytest.fixture
+def react() -> Iterator[Callable[[Callable[[socket.socket], None]], RawPartner]]:
+    """Starts raw partners: ``react(lambda client: client.sendall(…))``."""
+    made: list[RawPartner] = []
+
+    def start(reaction: Callable[[socket.socket], None]) -> RawPartner:
+        made.append(RawPartner(reaction))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()

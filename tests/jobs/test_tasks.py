@@ -55,6 +55,40 @@ def test_a_full_batch_rings_for_the_rest(fake, monkeypatch, task, service, name,
     assert sizes == []
 
 
+def test_who_rings_during_a_job_is_heard_after_it(fake, monkeypatch):
+    seen: list[int] = []
+
+    def rung_meanwhile() -> int:
+        bell.ring("deliver"), bell.ring("deliver")
+        seen.append(bell.queue().count)
+        return 0
+
+    outcomes = [rung_meanwhile, lambda: 0]
+    monkeypatch.setattr(delivery, "deliver_due", lambda: outcomes.pop(0)())
+    bell.ring("deliver"), bell.ring("deliver")
+    work(fake)
+    assert (seen, outcomes) == ([1], [])
+
+
+def test_kinds_of_work_take_turns_and_a_persons_run_waits_for_one_of_each(fake, done, monkeypatch):
+    def convert() -> int:
+        """A month's invoices: each batch is full, and the clock and the conversion ring for the sending."""
+        done.append(("convert",))
+        bell.ring("deliver"), bell.ring("deliver"), bell.ring("convert")
+        if len(done) == 1:
+            bell.ring("execute_run", "01RUN")
+        return conversion.BATCH if done.count(("convert",)) < 4 else 0
+
+    batches = iter([delivery.BATCH] * 3)
+    monkeypatch.setattr(conversion, "convert_due", convert)
+    monkeypatch.setattr(delivery, "deliver_due", lambda: done.append(("deliver",)) or next(batches, 0))
+    bell.ring("convert"), bell.ring("convert"), bell.ring("deliver")
+    worker = AppWorker([bell.queue()], connection=fake, serializer=JSONSerializer)
+    worker.work(burst=True, logging_level="CRITICAL", max_jobs=7)
+    assert [call[0] for call in done] == ["convert", "deliver", "convert", "execute", "deliver", "convert", "deliver"]
+    assert bell.queue().count <= 2
+
+
 def test_a_job_in_pickle_is_refused_and_its_code_does_not_run(fake, done, tmp_path):
     trap = tmp_path / "ran"
     pickled = Queue(bell.QUEUE, connection=fake, serializer=DefaultSerializer).enqueue(trap.touch)

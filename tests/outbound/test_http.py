@@ -93,16 +93,18 @@ def test_proxies_and_passwords_of_the_environment_are_ignored(client, peer, monk
     assert b"authorization" not in server.requests[0].lower()
 
 
-def test_a_connection_is_kept_for_the_next_request(client, peer):
+@pytest.mark.parametrize(("keeps", "connections"), [(True, 1), (False, 2)])
+def test_a_connection_is_kept_only_for_who_asks_for_that(keeps, connections, peer):
     def twice(server, connection):
         for _ in range(2):
             server.read(connection)
             connection.sendall(OK)
 
     server = peer(script=twice)
-    for _ in range(2):
-        client.request("POST", server.url(), soon(), content=b"a")
-    assert server.connections == 1
+    with HttpClient(LOOPBACK, keeps=keeps) as client:
+        for _ in range(2):
+            client.request("POST", server.url(), soon(), content=b"a")
+    assert server.connections == connections
 
 
 def test_an_address_inside_is_refused_and_nothing_is_connected(peer):

@@ -67,6 +67,12 @@ class Partner(Transport):
 
 
 @pytest.fixture
+def has_pages() -> bool:
+    """Services know no pages."""
+    return False
+
+
+@pytest.fixture
 def partner(monkeypatch: pytest.MonkeyPatch) -> type[Partner]:
     """The partner behind gateways of kind ``fake``, with a clean memory."""
     for name, value in (("outcomes", []), ("sent", []), ("replays", Replay.SAFE), ("proves_arrival", True)):

@@ -28,6 +28,48 @@ def test_a_ring_is_one_job_in_json(redis):
     assert redis.hget(job.key, "data")[:2] != b"\x80\x04"
 
 
+def waiting() -> list[str]:
+    return [" ".join([job.func_name.rpartition(".")[2], *job.args]) for job in bell.queue().jobs]
+
+
+def test_rings_of_one_kind_that_wait_are_one_job(redis):
+    for ids in [(), (), ("01A",), ("01A",), ("01B",)]:
+        assert bell.ring("work", *ids) is True
+    assert bell.ring("deliver") is True
+    assert waiting() == ["work", "work 01A", "work 01B", "deliver"]
+
+
+def test_a_ring_once_a_worker_has_begun_is_one_more_job(redis):
+    bell.ring("work", "01A"), bell.ring("deliver")
+    bell.heard("work", ["01A"])
+    bell.ring("work", "01A"), bell.ring("work", "01A"), bell.ring("deliver")
+    assert waiting() == ["work 01A", "deliver", "work 01A"]
+
+
+def test_a_lost_job_keeps_others_away_for_a_short_while_only(redis):
+    bell.ring("deliver")
+    [key] = redis.scan_iter("rung:*")
+    bell.queue().empty()
+    assert bell.ring("deliver") is True and waiting() == []
+    assert 0 < redis.ttl(key) <= bell.WAITS <= 60
+    redis.expire(key, 0)
+    bell.ring("deliver")
+    assert waiting() == ["deliver"]
+
+
+def test_a_redis_that_forgets_everything_is_rung_again(redis):
+    bell.ring("deliver")
+    redis.flushall()
+    bell.heard("deliver", ())
+    bell.ring("deliver")
+    assert waiting() == ["deliver"]
+
+
+def test_who_hears_while_redis_is_gone_works_all_the_same(app, caplog):
+    bell.heard("deliver", ())
+    assert "deliver is not rung for a while" in caplog.text
+
+
 def test_a_redis_that_is_gone_costs_only_the_ring(app, caplog):
     caplog.set_level(logging.WARNING)
     assert bell.ring("deliver") is False

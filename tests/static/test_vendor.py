@@ -50,5 +50,7 @@ def test_templates_name_only_icons_of_the_sprite() -> None:
     [r"\sstyle=", r"<style", r"<script(?! src=)", r"\son[a-z]+=", r"hx-on", r"hx-vars", r"javascript:", r"""["']js:"""],
 )
 def test_templates_hold_nothing_that_the_content_security_policy_would_block(forbidden: str) -> None:
-    found = [file.name for file, text in TEMPLATES.items() if re.search(forbidden, text)]
+    # A mail and a printed paper are no pages: they bring their own looks.
+    pages = {file: text for file, text in TEMPLATES.items() if file.parent.name not in ("mail", "paper")}
+    found = [file.name for file, text in pages.items() if re.search(forbidden, text)]
     assert found == []

@@ -60,6 +60,7 @@ SETTINGS: Mapping[str, Mapping[str, st.SearchStrategy[Any]]] = {
         "documentTypes": setting(st.sampled_from(("both", "invoices", "credit-notes"))),
         "alreadyMailed": setting(st.sampled_from(("skip", "warn", "send"))),
         "alreadyEinvoiced": setting(st.sampled_from(("skip", "warn", "send"))),
+        "alreadyElsewhere": setting(st.sampled_from(("skip", "warn", "send"))),
         "holdMinutes": setting(st.integers(0, 10_080)),
         "approveFirst": setting(st.booleans()),
         "embedPdf": setting(st.booleans()),

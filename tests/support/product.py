@@ -91,3 +91,17 @@ class Product:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def sign_in(browser: Any, product: Product) -> dict:
+    """Cookies of the demo user."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{product.url}/login")
+    page.get_by_label("E-mail").fill(product.printed("user"))
+    page.locator("input[type=password]").fill(product.printed("password"))
+    page.get_by_role("main").locator("button[type=submit]").first.click()
+    page.wait_for_url(f"{product.url}/")
+    state = context.storage_state()
+    context.close()
+    return state

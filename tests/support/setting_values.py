@@ -42,6 +42,7 @@ VALUES: Mapping[str, Try] = {
     "general.documentTypes": Try("invoices", "credit-notes"),
     "general.alreadyMailed": Try("skip", "send"),
     "general.alreadyEinvoiced": Try("warn", "send"),
+    "general.alreadyElsewhere": Try("warn", "send"),
     "general.holdMinutes": Try(60, 90),
     "general.approveFirst": Try(True, False),
     "general.embedPdf": Try(True, False),

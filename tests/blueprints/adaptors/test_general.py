@@ -121,25 +121,16 @@ def test_a_default_gateway_that_became_live_later_is_pointed_at(
     assert "The default gateway cannot be used" in signed_in.get("/adaptors/general").text
 
 
-def test_a_schedule_sets_the_next_run_and_by_hand_removes_it(
-    signed_in: FlaskClient, adaptor: Adaptor, submit: Any
+def test_the_schedules_are_told_in_words_and_changed_on_their_own_page(
+    signed_in: FlaskClient, adaptor: Adaptor, make_schedule: Any
 ) -> None:
-    path = f"/adaptors/{adaptor.id}/schedule"
-    submit(signed_in, path, {"interval": "15"})
-    assert again(adaptor).interval_minutes == 15
-    assert adaptor.next_run_at is not None
-    submit(signed_in, path, {"interval": ""})
-    assert (again(adaptor).interval_minutes, adaptor.next_run_at) == (None, None)
-
-
-@pytest.mark.parametrize("interval", ["7", "abc", "None"])
-def test_an_impossible_schedule_changes_nothing(
-    signed_in: FlaskClient, adaptor: Adaptor, submit: Any, interval: str
-) -> None:
-    answer = submit(signed_in, f"/adaptors/{adaptor.id}/schedule", {"interval": interval})
-    assert answer.status_code == 422
-    assert 'href="#field-interval"' in answer.text
-    assert again(adaptor).interval_minutes is None
+    page = signed_in.get("/adaptors/general").text
+    assert "Only by hand" in page and f'href="/schedules?adaptor={adaptor.id}"' in page
+    row = make_schedule()
+    assert "Every 15 minutes" in (page := signed_in.get("/adaptors/general").text) and "Next time:" in page
+    row.next_at = None
+    db.session.commit()
+    assert "Paused: nothing runs by itself now." in signed_in.get("/adaptors/general").text
 
 
 def test_deactivating_says_what_waits_and_reactivating_lets_it_go(

@@ -90,12 +90,18 @@ def test_lists_show_when_a_held_document_leaves(signed_in, document, held):
     assert "Leaves on" in signed_in.get("/").text
 
 
-def test_a_skipped_document_says_why_and_offers_one_action(signed_in, document, make_delivery):
+def test_a_skipped_document_says_why_and_what_can_be_done(signed_in, document, make_delivery):
     document.stage, document.error = Stage.SKIPPED, WORDS
     make_delivery(document, S.CANCELLED, next_at=None)
     html = page(signed_in, document)
-    assert "Sent by the accounting system" in html and WORDS["en"] in html and choices(html) == ["send-anyway"]
+    assert (
+        "Sent by the accounting system" in html
+        and WORDS["en"] in html
+        and choices(html) == ["send-anyway", "handle-outside"]
+    )
     assert "is-upcoming" not in html
+    assert "so nothing was made of it here" in html and " yet" not in html and "Not continued" not in html
+    assert 'id="evidence-pack"' in html and "shows what was read and what became of the document" in html
 
 
 def test_sending_anyway_asks_for_a_reason(signed_in, document, submit: Submit):
@@ -189,7 +195,7 @@ def tested(document: Document, make_delivery: Make) -> Any:
 def test_what_only_went_to_a_test_gateway_says_so_and_can_be_sent_for_real(signed_in, document, tested):
     html = page(signed_in, document)
     assert "Only sent as a test" in html and "SFTP</bdi></a> · Test" in html and choices(html) == ["send-for-real"]
-    assert "SFTP · Test" in signed_in.get("/").text
+    assert "<bdi>SFTP</bdi> · Test" in signed_in.get("/").text
 
 
 def test_while_the_customers_gateway_is_a_test_one_nothing_is_offered(signed_in, document, tested, gateway: Gateway):

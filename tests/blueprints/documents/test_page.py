@@ -14,13 +14,13 @@ from typing import Any
 import pypdfium2
 import pytest
 from flask.testing import FlaskClient
+from support.moving import bring
 
 from invoiceapp.config import Config
 from invoiceapp.demo.billy.company import demo_company
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text, Turn, fatal
 from invoiceapp.domain.settings import settings_from
-from invoiceapp.htmx import STOP_POLLING
 from invoiceapp.models import Attempt, Delivery, Document, Receipt, Rendition, Stage, db, utcnow
 from invoiceapp.services.errors import ServiceError
 from invoiceapp.services.export import actions, archive, contents, events
@@ -153,7 +153,7 @@ def test_the_lines_that_the_receivers_system_reads_are_counted(
     invoice = convert(company.bundle(company.hard_cases["mixed_rates"]), settings_from({})).invoice
     assert invoice is not None
     counted = replace(invoice, lines=invoice.lines[:1] * count)
-    monkeypatch.setattr(contents, "of", lambda _: contents.Contents(invoice=counted))
+    monkeypatch.setattr(contents, "of", lambda *_arguments, **_options: contents.Contents(invoice=counted))
     assert f"<summary>{words}" in signed_in.get(HERE.format(document.id)).text
 
 
@@ -167,15 +167,15 @@ def test_an_unclear_outcome_is_explained_in_words(
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        (S.BLOCKED, {"rebuild", "cancel"}),
+        (S.BLOCKED, {"rebuild", "cancel", "handle-outside"}),
         (S.PENDING, {"cancel"}),
         (S.SENDING, set()),
         (S.ACCEPTED, {"send-again"}),
         (S.DELIVERED, {"send-again"}),
         (S.ACKNOWLEDGED, {"send-again"}),
-        (S.REJECTED, {"send-again"}),
-        (S.FAILED, {"try-again", "send-again", "cancel"}),
-        (S.OUTCOME_UNKNOWN, {"mark-received", "send-again", "cancel"}),
+        (S.REJECTED, {"send-again", "handle-outside"}),
+        (S.FAILED, {"try-again", "send-again", "cancel", "handle-outside"}),
+        (S.OUTCOME_UNKNOWN, {"ask-again", "mark-received", "send-again", "cancel", "handle-outside"}),
     ],
 )
 def test_the_actions_are_those_that_the_state_allows(
@@ -186,12 +186,12 @@ def test_the_actions_are_those_that_the_state_allows(
     assert _choices(signed_in.get(HERE.format(document.id)).text) == expected
 
 
-def test_an_unusable_document_can_only_be_read_again(
+def test_an_unusable_document_can_be_read_again_or_handled_outside(
     signed_in: FlaskClient, make_customer: Make, make_document: Make
 ) -> None:
     document = make_document(make_customer(), stage=Stage.UNUSABLE, error={"da": "Kladde.", "en": "A draft."})
     html = signed_in.get(HERE.format(document.id)).text
-    assert _choices(html) == {"rebuild"}
+    assert _choices(html) == {"rebuild", "handle-outside"}
     assert "A draft." in html
 
 
@@ -289,15 +289,19 @@ def test_a_document_on_its_way_is_polled_and_a_final_one_is_not(
     signed_in: FlaskClient, document: Document, make_delivery: Make
 ) -> None:
     delivery = make_delivery(document, S.PENDING)
-    live = f"/documents/{document.id}/live"
-    assert f'hx-get="{live}"' in signed_in.get(HERE.format(document.id)).text
-    assert signed_in.get(live).status_code == 200
-    delivery.state = S.DELIVERED
+    found = re.search(r'hx-get="(/documents/[^"]+/live[^"]*)"', signed_in.get(HERE.format(document.id)).text)
+    assert found
+    assert signed_in.get(found[1]).status_code == 204, "nothing has moved, so nothing is touched"
+    bring(delivery, S.DELIVERED)
     db.session.commit()
-    assert f'hx-get="{live}"' not in signed_in.get(HERE.format(document.id)).text
-    last = signed_in.get(live)
-    assert (last.status_code, last.headers["HX-Refresh"]) == (STOP_POLLING, "true")
+    assert "/live" not in signed_in.get(HERE.format(document.id)).text
+    last = signed_in.get(found[1])
+    assert (last.status_code, last.headers["HX-Retarget"]) == (200, "#document")
+    assert "/live" not in last.text, "what replaces the poll polls no more"
     assert "<!doctype" not in last.text.lower()
+    for part in ("choices", "dialogs", "announcer"):
+        assert re.search(rf'id="{part}"[^>]* hx-swap-oob=', last.text), part
+    assert _choices(last.text) == set(), "what has arrived cannot be cancelled"
 
 
 def test_the_xml_is_shown_escaped_and_downloaded_byte_for_byte(
@@ -341,6 +345,8 @@ def test_a_file_that_the_archive_lost_is_said_on_the_page_and_by_its_address(
 
 
 def test_a_document_without_files_says_what_is_missing(signed_in: FlaskClient, document: Document) -> None:
+    document.stage = Stage.LISTED
+    db.session.commit()
     html = signed_in.get(HERE.format(document.id)).text
     assert "No PDF yet" in html
     assert "No e-invoice yet" in html
@@ -348,7 +354,17 @@ def test_a_document_without_files_says_what_is_missing(signed_in: FlaskClient, d
     assert signed_in.get(f"/documents/{document.id}/pdf").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["", "/live", "/pdf", "/pdf/1.png", "/xml", "/send-again"])
+def test_a_document_whose_delivery_is_gone_says_that_something_is_wrong(
+    signed_in: FlaskClient, document: Document
+) -> None:
+    document.stage = Stage.CONVERTED
+    db.session.commit()
+    html = signed_in.get(HERE.format(document.id)).text
+    assert "Something is wrong: its sending is missing" in html and "may have to be brought back from a backup" in html
+    assert ">converted<" not in html and "No e-invoice yet" not in html
+
+
+@pytest.mark.parametrize("path", ["", "/live", "/handle-outside", "/pdf", "/pdf/1.png", "/xml", "/send-again"])
 def test_somebody_elses_document_does_not_exist(
     stranger: FlaskClient, document: Document, delivered: Delivery, path: str
 ) -> None:
@@ -381,4 +397,4 @@ def test_findings_stand_beside_the_course_and_the_facts_below_it(
     html = re.sub(r"\s*\n\s*", "", signed_in.get(HERE.format(document.id)).text)
     columns = re.findall(r'<div class="col-12 col-lg-6 float-lg-(start|end)">', html)
     assert columns == ["start", "end", "start"]
-    assert html.index("Course") < html.index("Missing.") < html.index("Sender and receiver")
+    assert html.index("Course") < html.index('id="findings"') < html.index("Sender and receiver")

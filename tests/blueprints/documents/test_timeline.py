@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from invoiceapp.domain.delivery import DeliveryState
+from invoiceapp.domain.findings import Turn, fatal
 from invoiceapp.models import db, utcnow
 from invoiceapp.services.export import events
 
@@ -49,6 +50,15 @@ def test_what_was_done_about_an_unclear_outcome_is_told(signed_in, delivery, kin
     db.session.commit()
     html = _page(signed_in, row)
     assert [one for one in words if one not in html] == []
+
+
+def test_rules_that_stopped_it_are_told_in_words_where_they_are_known(signed_in, delivery):
+    found = fatal("BR-25", "Linjen har intet navn.", "The line has no name.", turn=Turn.SOURCE).to_dict()
+    row = delivery(S.BLOCKED, findings=[found])
+    events.of_delivery("blocked", row, rules=["BR-25", "BR-99", "BR-98", "BR-97", "BR-96"])
+    db.session.commit()
+    html = _page(signed_in, row)
+    assert "BR-25: The line has no name. · BR-99 · BR-98 · 2 more" in html
 
 
 def test_a_gateway_that_rests_says_when_it_is_tried_again(signed_in, delivery):

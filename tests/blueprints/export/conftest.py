@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+import invoiceapp.blueprints.main  # noqa: F401 - screens import one another; as in the app, this one comes first
 from invoiceapp.models import User, db
 
 

@@ -45,6 +45,14 @@ def post(submit: Any, signed_in: FlaskClient, row: Gateway) -> Any:
     return do
 
 
+def access_point(subscription: Subscription, kind: str) -> Gateway:
+    """One whose certificate is to come."""
+    row = Gateway(id=new_id(), subscription_id=subscription.id, name="AS4", kind=kind, config={}, secrets={})
+    db.session.add(row)
+    db.session.commit()
+    return row
+
+
 def file(content: bytes, name: str = "partner.cer") -> Any:
     return io.BytesIO(content), name
 
@@ -233,8 +241,10 @@ def test_a_pair_is_imported_and_its_secrets_are_never_shown(post: Any, signed_in
         (p12(key("a"), certificate("a")), "F0rkert", "password does not fit"),
         (p12(one := elliptic(), certificate("ec", one)), "hemmelig", "too weak or of another kind"),
         (b"text", "hemmelig", "no .p12"),
+        (pem(certificate("a")) + key_pem(key("b")), "hemmelig", "does not belong"),
+        (pem(certificate("a")) + key_pem(key("a"), b"hemmelig"), "F0rkert", "password does not fit"),
     ],
-    ids=["mismatch", "wrong password", "elliptic", "text"],
+    ids=["mismatch", "wrong password", "elliptic", "text", "pem mismatch", "pem wrong password"],
 )
 def test_a_bad_pair_is_told_at_its_field_and_the_password_not_shown(
     post: Any, row: Gateway, content: bytes, password: str, words: str
@@ -242,6 +252,59 @@ def test_a_bad_pair_is_told_at_its_field_and_the_password_not_shown(
     answer = post("own", "import", file=file(content, "x.p12"), password=password)
     assert answer.status_code == 422 and words in answer.text
     assert 'href="#own-import-file"' in answer.text and password not in answer.text
+    assert "PRIVATE KEY" not in answer.text
+
+
+def test_a_pem_file_is_known_by_what_it_holds_and_not_by_its_name(post: Any, row: Gateway) -> None:
+    content = pem(certificate("own")) + key_pem(key("own"), b"H3mmelig")
+    page = post("own", "import", file=file(content, "own.p12"), password="H3mmelig").text
+    assert "are imported" in page and "PRIVATE KEY" not in page and "H3mmelig" not in page
+    assert "PRIVATE KEY" in secrets.decrypt(stored(row).secrets["own_key"], f"gateway/{row.id}/own_key")
+
+
+@pytest.mark.parametrize("kind", ["nemhandel", "peppol"])
+def test_what_an_authority_issues_is_uploaded_and_neither_made_nor_sent_to_a_partner(
+    submit: Any, signed_in: FlaskClient, subscription: Subscription, kind: str
+) -> None:
+    row = access_point(subscription, kind)
+
+    def post(action: str, **form: Any) -> Any:
+        data = {"version": gateways.version(stored(row)), **form}
+        path = f"/gateways/{row.id}/certificates/own_certificate/{action}"
+        return submit(signed_in, path, data, content_type="multipart/form-data", follow_redirects=True)
+
+    def upload(name: str, ends: int, **form: Any) -> str:
+        content = pem(certificate(name, ends=ends)) + key_pem(key(name))
+        return str(post("import", file=file(content, "issued.pem"), **form).text)
+
+    pages = [
+        page_of(signed_in, row), upload("POP000001", 400), upload("POP000003", 800, switch_on=SOON),
+        upload("POP000005", 800, switch_on=SOON), post("switch").text, post("remove").text,
+    ]  # fmt: skip
+    said = (
+        "that the authority gave you", "When the authority issues the next one", "Have it changed in the register on",
+        "The one that waits now is deleted", "Old, until", "When the authority issues the next one",
+    )  # fmt: skip
+    for page, words in zip(pages, said, strict=True):
+        assert words in page
+        main = page.partition("<main")[2]
+        assert "three years" not in main and "partner" not in main and "/make" not in main
+    assert "Upload the certificate" in pages[0] and "Upload the next certificate" in pages[1]
+    assert post("make").status_code == 404
+    assert "Upload the certificate" in signed_in.get(f"/gateways/{row.id}").text
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"), [(5, "get the next one from the authority"), (-1, "Get one that can be used")]
+)
+def test_an_issued_certificate_that_ends_is_got_from_its_authority(
+    signed_in: FlaskClient, subscription: Subscription, ends: int, words: str
+) -> None:
+    row = access_point(subscription, "peppol")
+    row.config = {**row.config, "own_certificate": pem(certificate("a", ends=ends)).decode()}
+    row.secrets = {"own_key": secrets.encrypt(key_pem(key("a")).decode(), f"gateway/{row.id}/own_key")}
+    db.session.commit()
+    assert words in page_of(signed_in, row)
 
 
 def test_a_pair_that_does_not_fit_and_an_old_certificate_are_warned_of(signed_in: FlaskClient, row: Gateway) -> None:

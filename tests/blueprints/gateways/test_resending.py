@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from invoiceapp.blueprints.gateways.resending import as_input
 from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.models import Delivery, Document, Gateway, db, utcnow
+from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Role, Subscription, db, utcnow
+from tests.conftest import _sign_in
+from tests.support.people import joined
 
 S = DeliveryState
 
@@ -69,3 +72,20 @@ def test_members_get_no_such_page(member: FlaskClient, gateway: Gateway) -> None
 
 def test_other_tenants_find_nothing(stranger: FlaskClient, gateway: Gateway) -> None:
     assert stranger.get(f"/gateways/{gateway.id}/resend").status_code == 404
+
+
+def test_only_documents_of_adaptors_that_the_person_may_operate_are_counted_and_sent(
+    app: Flask, subscription: Subscription, gateway: Gateway, adaptor: Adaptor, failed: Delivery, submit: Any
+) -> None:
+    admin = _sign_in(app, joined(subscription, "admin@example.com", Role.ADMIN).user)
+    gateway.grants, adaptor.grants = [{"to": "admins", "level": "editor"}], [{"to": "admins", "level": "viewer"}]
+    db.session.commit()
+    path, form = f"/gateways/{gateway.id}/resend", {"since": as_input(utcnow() - timedelta(days=2))}
+    assert submit(admin, path, form).status_code == 303
+    db.session.refresh(failed)
+    assert failed.state is S.FAILED
+    adaptor.grants = [{"to": "admins", "level": "operator"}]
+    db.session.commit()
+    submit(admin, path, form)
+    db.session.refresh(failed)
+    assert failed.state is S.PENDING

@@ -23,6 +23,7 @@ class Posting(EmailTransport):
 
     kind: ClassVar[str] = "posting"
     receives: ClassVar[bool] = True
+    header_names: ClassVar[frozenset[str]] = frozenset({"as2-"})
 
     def key_of(self, incoming: Any) -> str | None:
         if not incoming.content.startswith(b"--"):

@@ -8,10 +8,27 @@ from datetime import date
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import event
+from support.moving import bring
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Turn, fatal
-from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Role, Run, RunState, Stage, User, db, utcnow
+from invoiceapp.domain.invoice import DocumentType
+from invoiceapp.models import (
+    Adaptor,
+    Delivery,
+    Document,
+    Gateway,
+    Problem,
+    Role,
+    Run,
+    RunState,
+    Stage,
+    User,
+    db,
+    utcnow,
+)
+from invoiceapp.services.daily import problems
 
 HTMX = {"HX-Request": "true"}
 MISSING_ENDPOINT = fatal(
@@ -20,13 +37,27 @@ MISSING_ENDPOINT = fatal(
 
 
 def _numbers(html: str) -> list[str]:
-    return re.findall(r'href="/documents/\w+"><strong>([^<]+)</strong>', html)
+    return re.findall(r'href="/documents/\w+"><strong><bdi>([^<]+)</bdi></strong>', html)
 
 
 def test_a_visitor_is_sent_to_sign_in(client: FlaskClient) -> None:
     answer = client.get("/")
     assert answer.status_code == 302
     assert answer.location.startswith("/login")
+
+
+def test_the_poll_of_a_visitor_leads_the_whole_page_to_sign_in(client: FlaskClient) -> None:
+    answer = client.get("/dashboard/live", headers=HTMX | {"HX-Current-URL": "http://localhost/?status=failed"})
+    assert (answer.status_code, answer.text) == (204, "")
+    assert answer.headers["HX-Redirect"] == "/login?next=/?status%3Dfailed"
+
+
+def test_a_poll_reads_the_adaptors_once(signed_in: FlaskClient, adaptor: Adaptor) -> None:
+    statements: list[str] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *found: statements.append(found[2]))
+    assert signed_in.get("/dashboard/live", headers=HTMX).status_code == 200
+    assert sum("FROM adaptor" in one.replace("\n", " ") and "source_config" in one for one in statements) == 1
+    assert len(statements) <= 20
 
 
 def test_without_an_adaptor_the_next_step_is_the_catalogue(signed_in: FlaskClient) -> None:
@@ -42,7 +73,7 @@ def test_the_checklist_stands_there_until_the_first_document_has_arrived(
     delivery = make_delivery(make_document(make_customer(), "1001"), DeliveryState.PENDING)
     page = signed_in.get("/").text
     assert 'id="onboarding"' in page and page.count('aria-current="step"') == 1
-    delivery.state = DeliveryState.DELIVERED
+    bring(delivery, DeliveryState.DELIVERED)
     db.session.commit()
     assert 'id="onboarding"' not in signed_in.get("/").text
 
@@ -96,6 +127,47 @@ def test_a_filter_that_matches_nothing_offers_to_clear_it(
     assert "Clear filters" in html
 
 
+def test_days_that_are_the_wrong_way_round_are_said_and_swapped_by_one_press(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable
+) -> None:
+    make_document(make_customer(), "1001", issue_date=date(2026, 10, 5))
+    html = signed_in.get("/?from=2026-10-31&to=2026-10-01").text
+    assert "The first day is after the last" in html and "Nothing matches" not in html
+    swapped = re.search(r'href="(/\?from=[^"]+)"[^>]*>Swap the days', html)
+    assert swapped and _numbers(signed_in.get(swapped[1].replace("&amp;", "&")).text) == ["1001"]
+
+
+def test_the_figures_add_up_to_all_documents(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable, make_delivery: Callable
+) -> None:
+    customer = make_customer()
+    # A superseded delivery always has one that follows it.
+    for state in set(DeliveryState) - {DeliveryState.SUPERSEDED}:
+        make_delivery(make_document(customer, state.value), state)
+    for stage in Stage:
+        if stage is not Stage.CONVERTED:
+            make_document(customer, stage.value, stage=stage)
+    html = signed_in.get("/").text
+    tiles = sum(int(value) for value in re.findall(r'<div class="stat-value">(\d+)', html))
+    others = dict(re.findall(r'id="stat-(skipped|cancelled|handled)" href="[^"]+">(\d+)', html))
+    assert others.keys() == {"skipped", "cancelled", "handled"}
+    everything = re.search(r"(\d+) documents in all", html)
+    assert everything and tiles + sum(map(int, others.values())) == int(everything[1])
+
+
+def test_the_list_is_one_press_away_for_those_without_a_mouse(signed_in: FlaskClient, adaptor: Adaptor) -> None:
+    skips = re.findall(r'class="skip-to-content" href="#(\w+)"', signed_in.get("/").text)
+    assert skips == ["content", "results"]
+
+
+def test_a_credit_note_takes_away_from_the_sum(
+    signed_in: FlaskClient, make_customer: Callable, make_document: Callable
+) -> None:
+    make_document(make_customer(), "1001", type=DocumentType.CREDIT_NOTE)
+    html = signed_in.get("/").text
+    assert re.search(r'data-label="Amount">\s*[-\u2212]\D*125', html)
+
+
 def test_older_documents_are_reached_by_a_link_that_keeps_the_filter(
     signed_in: FlaskClient, make_customer: Callable, make_document: Callable
 ) -> None:
@@ -114,20 +186,21 @@ def test_the_poll_of_the_list_keeps_the_filters_and_answers_with_a_fragment(
 ) -> None:
     make_document(make_customer(), "1001")
     page = signed_in.get("/?q=1001&status=listed").text
-    assert re.search(r'hx-get="/dashboard/live\?q=1001&amp;status=listed"', page)
+    assert 'hx-get="/dashboard/live?status=listed&amp;q=1001"' in page
     fragment = signed_in.get("/dashboard/live?q=1001", headers=HTMX).text
     assert "<!doctype" not in fragment.lower()
     assert _numbers(fragment) == ["1001"]
-    assert 'id="summary" hx-swap-oob' in fragment
+    assert 'id="summary" hx-swap-oob="merge"' in fragment
 
 
 def test_a_filter_by_htmx_gets_the_list_with_a_poll_of_its_own_address(
     signed_in: FlaskClient, make_customer: Callable, make_document: Callable
 ) -> None:
     make_document(make_customer(), "1001")
-    fragment = signed_in.get("/?q=1001", headers=HTMX).text
-    assert "<!doctype" not in fragment.lower()
-    assert 'hx-get="/dashboard/live?q=1001"' in fragment
+    answer = signed_in.get("/?q=1001&status=&sort=", headers=HTMX)
+    assert "<!doctype" not in answer.text.lower()
+    assert 'hx-get="/dashboard/live?q=1001"' in answer.text
+    assert answer.headers["HX-Push-Url"] == "/?q=1001"
 
 
 def test_problems_are_grouped_by_cause_with_a_link_to_the_field(
@@ -136,6 +209,7 @@ def test_problems_are_grouped_by_cause_with_a_link_to_the_field(
     customer = make_customer()
     for number in ("1001", "1002"):
         make_delivery(make_document(customer, number), DeliveryState.BLOCKED, findings=[MISSING_ENDPOINT])
+    problems.refresh(customer.adaptor_id)
     html = signed_in.get("/").text
     assert html.count("The customer has no EAN.") == 1
     assert "2 documents" in html
@@ -147,9 +221,12 @@ def test_a_rejected_document_is_a_problem_in_the_partners_words(
 ) -> None:
     document = make_document(make_customer(), "1001")
     make_delivery(document, DeliveryState.REJECTED, error={"da": "Ukendt modtager.", "en": "Unknown receiver."})
+    problems.refresh(document.adaptor_id)
     html = signed_in.get("/").text
-    assert "Unknown receiver." in html
-    assert f'id="problem-1" href="/documents/{document.id}"' in html
+    assert "Unknown receiver." in html and "The receiver's turn" in html
+    problem = db.session.query(Problem).one()
+    see = re.search(rf'id="see-{problem.id}" href="([^"]+)"', html)
+    assert see and problem.id in see[1]
 
 
 def test_a_paused_gateway_is_shown_with_its_reason(signed_in: FlaskClient, adaptor: Adaptor, gateway: Gateway) -> None:

@@ -14,6 +14,13 @@ from invoiceapp.formats.base import Format
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import Customer, Document, db
 
+
+@pytest.fixture(autouse=True)
+def editor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is signed in where the links are asked for."""
+    monkeypatch.setattr("invoiceapp.blueprints.main.links.may_configure", lambda _row: True)
+
+
 WITH_OPTIONS = [fmt for fmt in formats().values() if fmt.options]
 
 

@@ -18,6 +18,8 @@ from invoiceapp.models import (
     Document,
     ExportRule,
     Gateway,
+    Problem,
+    ProblemDocument,
     SettingsChange,
     Stage,
     Subscription,
@@ -92,6 +94,46 @@ def test_own_settings_are_kept_and_blocked_documents_are_tried_again(
     assert document.stage is Stage.QUEUED
     assert ": 1." in answer.text
     assert 'id="tab-customer" aria-current="true"' in answer.text
+
+
+def test_before_saving_it_says_what_waits_and_after_it_leads_there(
+    signed_in: FlaskClient, make_customer: Make, make_document: Callable[..., Document],
+    make_delivery: Callable[..., Delivery], submit: Any,
+) -> None:  # fmt: skip
+    customer, other = make_customer("A"), make_customer("B")
+    stopped = [make_document(customer) for _ in range(2)]
+    for document, state in ((stopped[0], DeliveryState.BLOCKED), (stopped[1], DeliveryState.PENDING)):
+        make_delivery(document, state)
+    make_delivery(make_document(customer), DeliveryState.DELIVERED)
+    problem = Problem(
+        subscription_id=customer.subscription_id, adaptor_id=customer.adaptor_id, key="k", rule="r", turn="us",
+        text={"da": "Mangler", "en": "Lacks"}, customer_id=customer.id,
+    )  # fmt: skip
+    db.session.add(problem)
+    db.session.flush()
+    db.session.add(ProblemDocument(problem_id=problem.id, document_id=stopped[0].id))
+    db.session.commit()
+    path, telling = f"/customers/{customer.id}", 'id="waiting-documents"'
+    form = signed_in.get(f"{path}?group=customer").text.partition('id="settings-form"')[2]
+    assert re.search(rf"{telling}.*?\b2 ", form.partition('id="save-customer"')[0], re.DOTALL)
+    assert telling not in signed_in.get(f"/customers/{other.id}?group=customer").text
+    data = {"group": "customer", "customer.orderNumber": "PO-1"}
+    answer = submit(signed_in, f"{path}/settings", data, headers={"HX-Request": "true"}, follow_redirects=True)
+    told = answer.text.partition('class="section-messages"')[2].partition("settings-form")[0]
+    assert ": 2." in told, "above the form, where htmx scrolls to"
+    for address in (f"/?adaptor={customer.adaptor_id}&amp;customer={customer.id}", f"/problems/{problem.id}"):
+        assert f'href="{address}"' in told and signed_in.get(unescape(address)).status_code == 200
+    assert telling not in answer.text
+
+
+def test_what_waits_is_tried_again_even_if_nothing_was_changed_and_that_is_told(
+    signed_in: FlaskClient, make_customer: Make, make_document: Callable[..., Document],
+    make_delivery: Callable[..., Delivery], submit: Any,
+) -> None:  # fmt: skip
+    customer = make_customer("A")
+    make_delivery(make_document(customer), DeliveryState.BLOCKED)
+    answer = submit(signed_in, f"/customers/{customer.id}/settings", {"group": "customer"}, follow_redirects=True)
+    assert ": 1." in answer.text and "/undo" not in answer.text
 
 
 def test_an_emptied_field_inherits_again(signed_in: FlaskClient, make_customer: Make, submit: Any) -> None:

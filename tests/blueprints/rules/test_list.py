@@ -264,24 +264,24 @@ def test_the_selected_customers_are_activated_and_others_are_not(
 
 
 @pytest.mark.parametrize(
-    ("minutes", "words", "others"),
-    [(60, "from the next run on", "The schedule is off"), (None, "The schedule is off", "next run on")],
+    ("is_scheduled", "words", "others"),
+    [(True, "from the next run on", "The schedule is off"), (False, "The schedule is off", "next run on")],
 )
 def test_after_activation_it_is_said_when_documents_are_sent(
-    signed_in: FlaskClient, adaptor: Adaptor, gateway: Gateway, make_customer: Make, submit: Any, minutes: int | None,
-    words: str, others: str,
+    signed_in: FlaskClient, adaptor: Adaptor, gateway: Gateway, make_customer: Make, make_schedule: Make, submit: Any,
+    is_scheduled: bool, words: str, others: str,
 ) -> None:  # fmt: skip
-    adaptor.interval_minutes = minutes
-    db.session.commit()
+    if is_scheduled:
+        make_schedule()
     first, second = make_customer("A", active=None), make_customer("B", active=None)
     chosen = {"format": "oioubl-2.1", "gateway": gateway.id}
     path = f"/customers/{adaptor.id}/activate"
     asked = submit(signed_in, path + "?ask=1", {"ids": [first.id]}).text
-    assert ("From the next run on" in asked) is (minutes is not None)
+    assert ("From the next run on" in asked) is is_scheduled
     page = submit(signed_in, path, {"ids": [first.id], **chosen}, follow_redirects=True).text
     assert "Customers activated: 1." in page and words in page and others not in page
     one = submit(signed_in, f"/customers/{second.id}/rule", chosen, follow_redirects=True).text
-    assert ("The schedule is off" in one) is (minutes is None)
+    assert ("The schedule is off" in one) is not is_scheduled
 
 
 def test_everything_means_everything_that_matches_the_filter(

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from invoiceapp.models import Adaptor, Document, Gateway, Stage, db
+from invoiceapp.models import Adaptor, Document, Gateway, Stage
 
 Make = Callable[..., Any]
 
@@ -20,11 +20,10 @@ def test_a_connected_source_without_customers_offers_to_read_them(signed_in: Fla
 
 def test_activating_says_that_older_documents_go_by_manual_export_only(
     signed_in: FlaskClient, adaptor: Adaptor, gateway: Gateway, make_customer: Make,
-    make_document: Callable[..., Document], submit: Any,
+    make_document: Callable[..., Document], make_schedule: Make, submit: Any,
 ) -> None:  # fmt: skip
     customer = make_customer("A", active=None)
-    adaptor.interval_minutes = 60
-    db.session.commit()
+    make_schedule()
     data = {"ids": [customer.id], "format": "oioubl-2.1", "gateway": gateway.id}
     path = f"/customers/{adaptor.id}/activate"
     assert "Manuel eksport.</div>" not in submit(signed_in, path, data, follow_redirects=True).text

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.htmx import STOP_POLLING
-from invoiceapp.models import Adaptor, Run, RunState, Stage, db, utcnow
+from invoiceapp.models import Adaptor, FoundDocument, FoundGroup, FoundOutcome, Run, RunState, Stage, db, utcnow
 
 Make = Callable[..., Any]
 Submit = Callable[..., Any]
@@ -38,6 +38,49 @@ def test_the_list_has_who_what_counts_and_the_error_in_words(signed_in: FlaskCli
     html = signed_in.get("/runs").text
     for shown in ("ejer@example.com", "41", "Numbers 1001, 1002", "By schedule", "The token was refused."):
         assert shown in html
+
+
+def test_the_figures_of_a_run_add_up_to_what_was_read(signed_in: FlaskClient, make_run: Make) -> None:
+    broken = [{"id": "billy-9", "da": "x", "en": "x"}, {"id": "billy-8", "document": "d", "da": "x", "en": "x"}]
+    make_run(read=12, queued=7, not_activated=2, already_exported=2, skipped=2, problems=broken)
+    html = signed_in.get("/runs").text
+    parts = (
+        "7 to be exported",
+        "2 not activated or too old",
+        "2 exported before",
+        "1 left out or on their way already",
+    )
+    assert " · ".join(parts) in html and "besides, 1 not read" in html
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "shown"),
+    [
+        ([], ("Search only", "nothing chosen", "Nothing chosen")),
+        (["sent", "sent"], ("Manual export", "2 chosen · 1 not chosen", "Finished")),
+        (["taken_back", "taken_back"], ("Manual export", "2 chosen · 1 not chosen", "Cancelled")),
+        (["sent", "taken_back"], ("Manual export", "2 chosen · 1 not chosen", "The rest was cancelled")),
+        (["left_out"], ("Manual export", "1 chosen · 2 not chosen", "Nothing was sent")),
+        (["sent", None], ("Manual export", "2 chosen · 1 not chosen", "Under way")),
+    ],
+)
+def test_the_list_tells_a_search_from_an_export_and_says_how_each_ended(
+    signed_in: FlaskClient, make_run: Make, make_customer: Make, make_document: Make, outcomes: list[str | None], shown: tuple[str, ...],
+) -> None:  # fmt: skip
+    run = make_run(only_reads=True, read=3, queued=len(outcomes), not_activated=3, query={"numbers": ["1"]})
+    customer = make_customer()
+    for number, outcome in enumerate(outcomes):
+        db.session.add(
+            FoundDocument(
+                run_id=run.id, document_id=make_document(customer, str(number)).id, group=FoundGroup.NOT_EXPORTED,
+                chosen_at=utcnow(), outcome=outcome and FoundOutcome(outcome),
+            )
+        )  # fmt: skip
+    db.session.commit()
+    html = signed_in.get("/runs").text
+    for words in shown:
+        assert words in html
+    assert "not activated or too old" not in html, "figures that mean nothing here"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +111,7 @@ def test_a_run_shows_what_it_found_and_where_its_documents_are(
     assert '<progress id="exporting" value="2" max="3">' in html
     assert f"run={run.id}&amp;status=failed" in html
     for number in ("1001", "1002", "1003"):
-        assert f"<strong>{number}</strong>" in html
+        assert f"<strong><bdi>{number}</bdi></strong>" in html
 
 
 def test_skipped_records_are_listed_with_their_reason(signed_in: FlaskClient, make_run: Make) -> None:
@@ -101,7 +144,9 @@ def test_a_run_is_polled_until_it_is_done(
 ) -> None:
     run = make_run(state)
     live = f"/runs/{run.id}/live"
-    assert (f'hx-get="{live}"' in signed_in.get(f"/runs/{run.id}").text) is is_polled
+    html = signed_in.get(f"/runs/{run.id}").text
+    assert (f'hx-get="{live}"' in html) is is_polled
+    assert ("<noscript>" in html) is is_polled, "without JavaScript there is a link to reload the page"
     answer = signed_in.get(live)
     assert answer.status_code == status
     assert "<!doctype" not in answer.text.lower()
@@ -126,7 +171,7 @@ def test_fetching_twice_leads_to_the_run_that_is_active(signed_in: FlaskClient, 
     run = make_run(RunState.RUNNING)
     answer = submit(signed_in, "/runs", follow_redirects=True)
     assert answer.request.path == f"/runs/{run.id}"
-    assert "An export is already running" in answer.text
+    assert "A run is under way. Everything new is fetched again as soon as it ends." in answer.text
     assert db.session.query(Run).count() == 1
 
 
@@ -164,11 +209,7 @@ def test_documents_that_billy_had_sent_are_counted_on_the_run(
     run = make_run(read=1, queued=1)
     make_document(make_customer(), "1", stage=Stage.SKIPPED, run_id=run.id, error={"da": "x", "en": "x"})
     html = signed_in.get(f"/runs/{run.id}").text
-    assert (
-        'id="stat-now-skipped"' in html
-        and "status=skipped" in html
-        and html.count("Sent by the accounting system") >= 2
-    )
+    assert 'id="stat-now-skipped"' in html and "status=skipped" in html and html.count("Sent another way") >= 2
 
 
 def test_nothing_is_fetched_for_a_deactivated_adaptor(signed_in: FlaskClient, adaptor: Adaptor, submit: Submit) -> None:

@@ -11,14 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from invoiceapp.gateways.as2 import As2Transport
 from invoiceapp.gateways.as2.certificates import (
-    Unusable,
     load_certificate,
-    load_key,
     load_pair,
     own_pair,
     partner_certificate,
     partner_signers,
 )
+from invoiceapp.gateways.certificates import Unusable, load_key
 
 SWITCH = date(2026, 12, 1)
 DAY = timedelta(days=1)

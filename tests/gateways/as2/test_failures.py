@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-
 import pytest
 
-from invoiceapp.gateways.as2.failures import outbound_failure, retry_after, status_failure
+from invoiceapp.gateways.as2.failures import outbound_failure, status_failure
 from invoiceapp.gateways.base import Refused, Rejected, Unavailable, Unknown
 from invoiceapp.outbound.errors import OutboundError, Reason, Sent
 from invoiceapp.outbound.http import Answer
@@ -32,19 +29,6 @@ from invoiceapp.outbound.http import Answer
 )
 def test_every_broken_conversation_means_one_thing(error, kind):
     assert type(outbound_failure(error)) is kind
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("120", 120), (" 5 ", 5), ("", None), ("soon", None), ("-3", None), ("²", None)]
-)
-def test_how_long_to_wait_is_read(text, seconds):
-    assert retry_after(text) == seconds
-
-
-def test_how_long_to_wait_may_be_a_date():
-    later = datetime.now(UTC) + timedelta(hours=1)
-    assert 3500 < (retry_after(format_datetime(later, usegmt=True)) or 0) <= 3600
-    assert retry_after("Mon, 01 Jan 2001 00:00:00 GMT") == 0
 
 
 @pytest.mark.parametrize("status", [100, 199, 302, 307, 418, 451, 599, 999])

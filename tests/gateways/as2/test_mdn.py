@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.as2_partner import BOUNDARY, INNER, PROCESSED, Opener, enclose, report, unsigned
 
-from invoiceapp.gateways.as2 import signature
 from invoiceapp.gateways.as2.failures import judge
 from invoiceapp.gateways.as2.mdn import LARGEST, MdnInvalid, Mic, about, mic_of, read
+from invoiceapp.trust import detached as signature
 
 ID = "<key1@firma-as2>"
 MIC = Mic(bytes(range(32)), "sha256")

@@ -55,7 +55,7 @@ def test_the_code_gives_a_refresh_token_that_sends(dropbox, opened, settings, co
     came = allow(asked.url)
     assert came["state"] == asked.state
     given = opened(refresh_token=None, app_secret=None).authorized(came["code"], asked.verifier, BACK)
-    assert set(given) == {"refresh_token"}
+    assert set(given) == {"refresh_token", "account_id"}
     assert opened(**given).send(consignment()).proves_arrival
 
 

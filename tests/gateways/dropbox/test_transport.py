@@ -274,11 +274,12 @@ def test_a_page_instead_of_dropboxs_answer_delivers_nothing(dropbox, opened, con
     assert UPLOAD not in dropbox.calls
 
 
-def test_connections_are_kept_for_a_batch(dropbox, opened, consignment):
+def test_the_access_token_is_kept_for_a_batch_and_no_connection_is(dropbox, opened, consignment):
+    """An answer that comes twice would be taken for the next document's."""
     before, transport = dropbox.accepted, opened()
     for number in "123":
         transport.send(consignment(document_no=number))
-    assert dropbox.accepted - before == 2
+    assert dropbox.accepted - before == len(dropbox.calls) and dropbox.calls.count(UPLOAD) == 3
 
 
 def test_a_cut_before_the_file_delivers_nothing(dropbox, opened, consignment, proxy):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-
 import pytest
 
 from invoiceapp.gateways.base import Refused, Rejected, Unavailable, Unknown
-from invoiceapp.gateways.http.answer import judge, reference_of, retry_after, value_at
+from invoiceapp.gateways.http.answer import judge, reference_of, value_at
 from invoiceapp.gateways.http.excerpt import excerpt
 from invoiceapp.outbound.http import Answer
 
@@ -130,22 +127,6 @@ def test_the_reference_is_the_receivers_own():
     assert reference_of(answer(201, b'{"id": 7}', location="/ind/7"), named) == "7"
     assert reference_of(answer(201, b"{}", location="/ind/7"), named) == "/ind/7"
     assert reference_of(answer(201, b'{"id": 7}'), {}) is None
-
-
-@pytest.mark.parametrize(
-    ("raw", "seconds"),
-    [("120", 120), (" 0 ", 0), ("", None), ("soon", None), ("-5", None), ("1.5", None), ("9" * 30, None),
-     ("Wed, 21 Oct 2015 07:28:00 GMT", 0)],
-)  # fmt: skip
-def test_when_to_come_back(raw, seconds):
-    assert retry_after(answer(503, retry_after=raw)) == seconds
-
-
-def test_when_to_come_back_as_a_date():
-    when = datetime.now(UTC) + timedelta(minutes=10)
-    for zone in ("GMT", "-0000"):
-        seconds = retry_after(answer(429, retry_after=format_datetime(when, usegmt=True).replace("GMT", zone)))
-        assert 500 < seconds <= 600
 
 
 def test_the_wish_to_come_back_later_is_passed_on():

@@ -10,6 +10,7 @@ import logging
 import socket
 import ssl
 import struct
+import threading
 import time
 from dataclasses import replace
 
@@ -85,12 +86,36 @@ def test_the_reference_comes_from_the_answer(serve, consignment):
     assert send(consignment(), partner.url, reference_pointer="/data/id").reference == "17"
 
 
-def test_one_connection_serves_many_documents(serve, consignment):
+def test_each_document_has_a_connection_of_its_own(serve, consignment):
     partner = serve()
     with HttpTransport({"url": partner.url}, LOOPBACK) as gateway:
         for _ in range(3):
             gateway.send(consignment())
-    assert (len(partner.requests), partner.connections) == (3, 1)
+    assert (len(partner.requests), partner.connections) == (3, 3)
+
+
+def test_an_answer_that_comes_twice_is_not_taken_for_the_next_ones(consignment):
+    """The second one lies ready on the connection just as the next document leaves."""
+    yes, no = (f"HTTP/1.1 {status} .\r\nContent-Length: 0\r\n\r\n".encode() for status in (201, 422))
+    listener, may_repeat = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def answer(connection: socket.socket, first: bool) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.recv(100_000)
+            connection.sendall(yes if first else no)
+            may_repeat.wait(5)
+            connection.sendall(yes)
+
+    def serve_two() -> None:
+        for first in (True, False):
+            threading.Thread(target=answer, args=(listener.accept()[0], first), daemon=True).start()
+
+    threading.Thread(target=serve_two, daemon=True).start()
+    with listener, HttpTransport({"url": f"http://127.0.0.1:{listener.getsockname()[1]}/ind"}, LOOPBACK) as gateway:
+        gateway.send(consignment())
+        threading.Timer(0.05, may_repeat.set).start()
+        with pytest.raises(Rejected):
+            gateway.send(consignment())
 
 
 @pytest.mark.parametrize("body", ["raw", "multipart"])

@@ -85,7 +85,6 @@ def test_a_deleted_adaptor_is_not_changed(adaptor, gateway):
     for change in (
         lambda: adaptors.set_active(adaptor.id, True),
         lambda: adaptors.set_default_gateway(adaptor.id, gateway.id),
-        lambda: adaptors.save_schedule(adaptor.id, {"interval": "5"}),
     ):
         with pytest.raises(AdaptorDeleted):
             change()

@@ -4,16 +4,28 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from asn1crypto import keys
+from asn1crypto import pem as asn1_pem
 from asn1crypto import pkcs12 as asn1
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs7
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    pkcs7,
+)
 from cryptography.x509.oid import ExtensionOID, NameOID
 from support.certified import certificate, elliptic, key, key_pem, p12, pem
 
 from invoiceapp.services.configuration import certificate_files
-from invoiceapp.services.configuration.certificate_files import FileUnusable, new_pair, read_certificate, read_pkcs12
+from invoiceapp.services.configuration.certificate_files import FileUnusable, new_pair, read_certificate, read_pair
+
+#: How other programs write keys: PKCS#8, and the older form of OpenSSL.
+OLD = PrivateFormat.TraditionalOpenSSL
 
 
 def der(one: x509.Certificate) -> bytes:
@@ -110,7 +122,7 @@ def test_a_certificate_that_no_field_can_hold_is_refused() -> None:
 
 def test_a_pkcs12_file_gives_its_one_key_and_the_certificate_of_that_key() -> None:
     own = certificate("own", issuer="root", signer=key("root"))
-    pair = read_pkcs12(p12(key("own"), own, certificate("root")), "hemmelig")
+    pair = read_pair(p12(key("own"), own, certificate("root")), "hemmelig")
     assert x509.load_pem_x509_certificate(pair.certificate.encode()) == own
     assert load_pem_private_key(pair.key.encode(), None).private_numbers() == key("own").private_numbers()
     assert pair.left_out == 1
@@ -120,8 +132,18 @@ def test_a_pkcs12_file_gives_its_one_key_and_the_certificate_of_that_key() -> No
     ("content", "password", "words"),
     [
         (b"not a file", "hemmelig", "no .p12"),
-        (pem(certificate("a")), "hemmelig", "no .p12"),
-        (key_pem(key("a"), b"hemmelig"), "hemmelig", "no .p12"),
+        (pem(certificate("a")), "hemmelig", "exactly one"),
+        (key_pem(key("a"), b"hemmelig"), "hemmelig", "no certificate that can be read"),
+        (pem(certificate("a")) + key_pem(key("a")) + key_pem(key("b")), "", "exactly one"),
+        (pem(certificate("a")) + key_pem(key("b")), "", "does not belong"),
+        (pem(certificate("b")) + pem(certificate("a")) + key_pem(key("a")), "", "must come first"),
+        (pem(certificate("a")) + key_pem(key("a"), b"hemmelig"), "forkert", "password"),
+        (pem(certificate("a")) + key_pem(key("a"), b"hemmelig"), "", "password"),
+        (pem(certificate("a")) + key_pem(key("a"))[:-40], "", "no .p12"),
+        (pem(certificate("a")) + key_pem(key("a")).replace(b"M", b"", 1), "", "no .p12"),
+        (pem(certificate("a"))[:400] + b"\n" + key_pem(key("a")), "", "no certificate that can be read"),
+        (pem(certificate("ec", pemmed := elliptic())) + key_pem(pemmed), "", "too weak or of another kind"),
+        (pem(certificate("weak", key("weak", 1024))) + key_pem(key("weak", 1024)), "", "too weak or of another kind"),
         (p12(key("a"), certificate("a")), "forkert", "password"),
         (p12(key("a"), certificate("a")), "", "password"),
         (p12(key("a"), certificate("a"))[:-200], "hemmelig", "no .p12"),
@@ -133,12 +155,52 @@ def test_a_pkcs12_file_gives_its_one_key_and_the_certificate_of_that_key() -> No
         (b"", "hemmelig", "Choose a file"),
         (b"0" * 200_000, "hemmelig", "too large"),
     ],
-    ids=["text", "pem", "encrypted pem", "wrong password", "no password", "half", "mismatch", "no certificate",
+    ids=["text", "pem without key", "pem without certificate", "pem two keys", "pem mismatch", "pem order",
+         "pem wrong password", "pem no password", "pem half a key", "pem broken key", "pem half a certificate",
+         "pem elliptic", "pem weak", "wrong password", "no password", "half", "mismatch", "no certificate",
          "no key", "elliptic", "weak", "nothing", "huge"],
 )  # fmt: skip
 def test_what_is_no_pair_is_refused_in_plain_words(content: bytes, password: str, words: str) -> None:
-    with pytest.raises(FileUnusable, match=words):
-        read_pkcs12(content, password)
+    with pytest.raises(FileUnusable, match=words) as refused:
+        read_pair(content, password)
+    assert "BEGIN" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("form", "password"),
+    [
+        (lambda own, private: own + key_pem(private), ""),
+        (lambda own, private: own + key_pem(private), "not asked for"),
+        (lambda own, private: key_pem(private, b"hemmelig") + own, "hemmelig"),
+        (lambda own, private: own + private.private_bytes(Encoding.PEM, OLD, NoEncryption()), ""),
+        (lambda own, private: own + private.private_bytes(Encoding.PEM, OLD, BestAvailableEncryption(b"x")), "x"),
+        (lambda own, private: (b"Bag Attributes\n" + own + key_pem(private)).replace(b"\n", b"\r\n"), ""),
+    ],
+    ids=["clear", "clear with a password", "encrypted, key first", "old form", "old form encrypted", "text around"],
+)
+def test_a_pem_file_gives_its_one_key_and_its_first_certificate(form, password) -> None:
+    own = certificate("own", issuer="root", signer=key("root"))
+    pair = read_pair(form(pem(own), key("own")) + pem(certificate("root")), password)
+    assert pair.certificate.encode() == pem(own) and pair.left_out == 1
+    assert load_pem_private_key(pair.key.encode(), None).private_numbers() == key("own").private_numbers()
+
+
+@pytest.mark.parametrize("form", ["pem", "pkcs12"])
+def test_the_chain_of_a_file_follows_our_certificate_where_it_is_asked_for(form: str) -> None:
+    root, middle = certificate("root"), certificate("middle", issuer="root", signer=key("root"))
+    own = certificate("own", issuer="middle", signer=key("middle"))
+    chain = (own, middle, root)
+    content = key_pem(key("own")) + b"".join(map(pem, chain)) if form == "pem" else p12(key("own"), *chain)
+    pair = read_pair(content, "hemmelig", with_chain=True)
+    assert x509.load_pem_x509_certificates(pair.certificate.encode()) == list(chain)
+    assert pair.left_out == 0
+
+
+def test_a_chain_that_no_field_can_hold_is_refused_only_where_it_is_kept() -> None:
+    content = key_pem(key("a")) + pem(certificate("a")) * 12
+    with pytest.raises(FileUnusable, match="too large"):
+        read_pair(content, "", with_chain=True)
+    assert read_pair(content, "").left_out == 11
 
 
 def test_a_file_with_two_keys_is_refused() -> None:
@@ -148,15 +210,39 @@ def test_a_file_with_two_keys_is_refused() -> None:
     both[0]["auth_safe"] = {"content_type": "data", "content": parts.dump()}
     del both[0]["mac_data"]
     with pytest.raises(FileUnusable, match="exactly one"):
-        read_pkcs12(both[0].dump(), "hemmelig")
+        read_pair(both[0].dump(), "hemmelig")
 
 
-def test_a_file_that_takes_for_ever_to_open_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def _slow_pkcs12() -> bytes:
     pfx = asn1.Pfx.load(p12(key("a"), certificate("a")))
     pfx["mac_data"]["iterations"] = 2**31 - 1
+    return bytes(pfx.dump())
+
+
+def _slow_pem() -> bytes:
+    sealed = key("a").private_bytes(Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(b"hemmelig"))
+    info = keys.EncryptedPrivateKeyInfo.load(sealed)
+    info["encryption_algorithm"]["parameters"]["key_derivation_func"]["parameters"]["iteration_count"] = 2**31 - 1
+    return asn1_pem.armor("ENCRYPTED PRIVATE KEY", info.dump(force=True)) + pem(certificate("a"))
+
+
+@pytest.mark.parametrize("content", [_slow_pkcs12(), _slow_pem()], ids=["pkcs12", "pem"])
+def test_a_file_that_would_take_for_ever_to_open_is_not_even_tried(
+    content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("tried"))
+    with pytest.raises(FileUnusable, match="reasonable time"):
+        read_pair(content, "hemmelig")
+
+
+@pytest.mark.parametrize("content", [_slow_pkcs12(), _slow_pem()], ids=["pkcs12", "pem"])
+def test_a_file_that_takes_for_ever_to_open_is_given_up(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody could see it before: PKCS#12 may hide its key in a part that is encrypted itself."""
     monkeypatch.setattr(certificate_files, "PATIENCE", 1.0)
+    for guard in ("is_affordable_key", "is_affordable_pkcs12"):
+        monkeypatch.setattr(certificate_files, guard, lambda _: True)
     with pytest.raises(FileUnusable, match="reasonable time") as refused:
-        read_pkcs12(pfx.dump(), "hemmelig")
+        read_pair(content, "hemmelig")
     assert refused.value.__suppress_context__
 
 
@@ -169,5 +255,5 @@ def test_neither_password_nor_file_stand_in_the_childs_arguments(monkeypatch: py
         return run(command, **options)
 
     monkeypatch.setattr(subprocess, "run", watched)
-    read_pkcs12(p12(key("a"), certificate("a")), "hemmelig")
+    read_pair(p12(key("a"), certificate("a")), "hemmelig")
     assert len(commands) == 1 and "hemmelig" not in str(commands) and len(commands[0]) == 3

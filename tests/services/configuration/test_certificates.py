@@ -10,6 +10,7 @@ from support.certified import Certified, certificate, elliptic, key, key_pem, p1
 
 from invoiceapp.domain.fields import FieldType
 from invoiceapp.gateways.as2.certificates import keys_of
+from invoiceapp.gateways.as4.keys import identity_of
 from invoiceapp.gateways.base import registry
 from invoiceapp.models import Event, Gateway, Subscription, db, new_id, utcnow
 from invoiceapp.services import secrets
@@ -31,6 +32,14 @@ def row(monkeypatch: pytest.MonkeyPatch, subscription: Subscription) -> Gateway:
         id=new_id(), subscription_id=subscription.id, name="AS2 til Partner", kind="certified",
         config={"auth": "all"}, secrets={},
     )  # fmt: skip
+    db.session.add(row)
+    db.session.commit()
+    return row
+
+
+def access_point(subscription: Subscription, kind: str) -> Gateway:
+    """One whose certificate is to come."""
+    row = Gateway(id=new_id(), subscription_id=subscription.id, name="AS4", kind=kind, config={}, secrets={})
     db.session.add(row)
     db.session.commit()
     return row
@@ -188,6 +197,37 @@ def test_a_pair_is_imported_with_its_key(row: Gateway) -> None:
     assert certificates.import_pair(row.id, "own", content, "hemmelig", choice(row), ACTOR) == 1
     found = certificates.find(row, "own")
     assert subject(found.in_use) == "own" and found.in_use is not None and found.in_use.problem is None
+
+
+def test_of_a_pem_file_a_pair_that_we_could_have_made_takes_no_chain(row: Gateway) -> None:
+    content = pem(certificate("own")) + key_pem(key("own"), b"hemmelig") + pem(certificate("root"))
+    assert certificates.import_pair(row.id, "own", content, "hemmelig", choice(row), ACTOR) == 1
+    assert len(x509.load_pem_x509_certificates(row.config["own"].encode())) == 1
+    assert "PRIVATE" not in str(row.config) + str(row.secrets)
+
+
+@pytest.mark.parametrize("kind", ["nemhandel", "peppol"])
+def test_a_pair_that_an_authority_issued_keeps_the_chain_of_its_file(subscription: Subscription, kind: str) -> None:
+    row = access_point(subscription, kind)
+    chain = [certificate("own", issuer="root", signer=key("root")), certificate("root")]
+    content = key_pem(key("own")) + b"".join(map(pem, chain))
+    assert certificates.import_pair(row.id, "own_certificate", content, "", choice(row), ACTOR) == 0
+    db.session.refresh(row)
+    assert x509.load_pem_x509_certificates(row.config["own_certificate"].encode()) == chain
+    found = certificates.find(row, "own_certificate")
+    assert subject(found.in_use) == "own" and found.in_use is not None and found.in_use.problem is None
+    assert identity_of(gateways.unsealed(row), TODAY).certificate == chain[0]
+    following = p12(key("next"), certificate("next"), certificate("root"))
+    certificates.import_pair(row.id, "own_certificate", following, "hemmelig", choice(row), ACTOR)
+    db.session.refresh(row)
+    assert len(x509.load_pem_x509_certificates(row.config["own_next_certificate"].encode())) == 2
+    assert subject(certificates.find(row, "own_certificate").waiting) == "next"
+
+
+def test_none_is_made_of_what_an_authority_issues(subscription: Subscription) -> None:
+    row = access_point(subscription, "peppol")
+    with pytest.raises(NoSuchSet):
+        make(row, "own_certificate")
 
 
 def test_a_file_that_is_no_pair_changes_nothing(row: Gateway) -> None:

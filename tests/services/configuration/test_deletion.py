@@ -22,6 +22,8 @@ from invoiceapp.models import (
     Rendition,
     Run,
     RunState,
+    Schedule,
+    ScheduleRun,
     Stage,
     db,
     new_id,
@@ -36,10 +38,10 @@ S = DeliveryState
 
 
 @pytest.fixture
-def full(adaptor, make_customer, make_document, ready):
+def full(adaptor, make_customer, make_document, make_schedule, ready):
     """An adaptor with something in every state that is not in a worker's hands."""
     adaptor.source_secrets, adaptor.secret_references = {"token": "v1.x"}, {"token": {"env": "T"}}
-    adaptor.interval_minutes, adaptor.next_run_at = 5, utcnow()
+    db.session.add(ScheduleRun(schedule_id=make_schedule().id, adaptor_id=adaptor.id, due_at=utcnow()))
     adaptor.retry_ids, adaptor.watermark = ["a"], "2026"
     rows = {state: ready(state.value, state) for state in S if state not in (S.LEASED, S.SENDING)}
     customer = make_customer("Anden")
@@ -87,7 +89,7 @@ def test_documents_bytes_and_receipts_are_kept_and_credentials_are_not(adaptor, 
     row = db.session.get_one(Adaptor, adaptor.id, populate_existing=True)
     assert row.deleted_at is not None and not row.active
     assert (row.source_config, row.source_secrets, row.secret_references, row.retry_ids) == ({}, {}, {}, [])
-    assert (row.interval_minutes, row.next_run_at, row.default_gateway_id) == (None, None, None)
+    assert row.default_gateway_id is None and db.session.scalars(select(Schedule)).all() == []
     assert row.organization["name"] == "Eksempel ApS"
     assert db.session.query(Document).count() == 11 and db.session.query(Receipt).count() == 1
     assert db.session.query(ExportRule).count() == 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.models import ExportRule, db
+from invoiceapp.models import ExportRule, Problem, db, utcnow
 from invoiceapp.services.configuration import gateway_usage, gateways
 
 S = DeliveryState
@@ -31,3 +31,14 @@ def test_what_was_sent_through_a_gateway_keeps_it(adaptor, gateway, ready):
     assert (usage.customers, usage.default_of, usage.unfinished, usage.has_history) == ([], [], 0, True)
     with pytest.raises(gateway_usage.InUse):
         gateway_usage.delete(gateway.id)
+
+
+def test_what_was_once_wrong_with_a_gateway_does_not_keep_it(adaptor, gateway):
+    past = Problem(
+        subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, key="x", level="adaptor", rule="gateway-failing",
+        turn="here", text={"da": "Svarer ikke.", "en": "Does not answer."}, gateway_id=gateway.id, resolved_at=utcnow(),
+    )  # fmt: skip
+    db.session.add(past)
+    db.session.commit()
+    gateway_usage.delete(gateway.id)
+    assert gateways.of_subscription(adaptor.subscription_id) == [] and past.gateway_id is None

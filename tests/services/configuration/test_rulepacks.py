@@ -192,7 +192,7 @@ def test_a_coming_edition_names_whom_it_would_stop_and_who_passes(make_customer:
     rendered(museum, "9005", findings=[FATAL])
     rendered(museum, "9006", created_at=utcnow() - timedelta(days=91))
     lost = rendered(library, "9007")
-    archive._path(lost.sha256).unlink()
+    archive.remove(lost.sha256)
 
     found = shadow.run("peppol", "2027.1")
     assert (found.documents, found.stopped, found.stopped_already, found.unreadable) == (4, 2, 1, 1)

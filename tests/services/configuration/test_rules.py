@@ -15,7 +15,7 @@ from invoiceapp.models import Customer, Delivery, Document, Environment, ExportR
 from invoiceapp.services.configuration import customers, releasing, rules, saving
 from invoiceapp.services.configuration.rules import Outcome
 from invoiceapp.services.errors import InvalidInput, ServiceError
-from invoiceapp.services.export import actions
+from invoiceapp.services.export import actions, by_hand
 
 
 def rule_of(customer: Customer) -> ExportRule | None:
@@ -237,7 +237,7 @@ def test_a_document_that_is_taken_out_while_others_are_released_is_never_queued(
         monkeypatch.setattr(releasing, "queue", in_the_middle(cancel, releasing.queue))
         release()
     else:
-        monkeypatch.setattr(actions, "move", in_the_middle(release, actions.move))
+        monkeypatch.setattr(by_hand, "move", in_the_middle(release, by_hand.move))
         cancel()
     threads[0].join(20)
     assert not threads[0].is_alive()

@@ -134,3 +134,10 @@ def test_the_usual_format_is_the_one_of_most_customers(gateway, make_customer):
     for name, fmt in (("A", "csv"), ("B", "oioubl-2.1"), ("C", "oioubl-2.1")):
         make_customer(name, format=fmt)
     assert samples.usual_format(gateway) == "oioubl-2.1"
+
+
+@pytest.mark.parametrize("kind", ["network", "sproom", "peppol"])
+def test_a_network_gets_no_samples(gateway, kind):
+    gateway.kind, gateway.config = kind, {}
+    db.session.commit()
+    assert not samples.is_possible(gateway) and samples.formats_of(gateway) == []

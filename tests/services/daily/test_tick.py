@@ -1,32 +1,29 @@
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.models import Adaptor, Delivery, Run, RunState, Stage, db, new_id, utcnow
+from invoiceapp.jobs import tasks
+from invoiceapp.models import Adaptor, Delivery, Run, RunState, ScheduleRun, Stage, db, new_id, utcnow
 from invoiceapp.services import bell
+from invoiceapp.services.daily import due_runs
+from invoiceapp.services.daily import tick as tick_module
 from invoiceapp.services.daily.tick import tick
-from invoiceapp.services.export import runs
 
 S = DeliveryState
 
 
 @pytest.fixture
 def rung(monkeypatch):
-    """What was rung for."""
+    """What was rung for, but for what every move rings for."""
     found: list[tuple[str, ...]] = []
-    monkeypatch.setattr(bell, "ring", lambda task, *ids: bool(found.append((task, *ids))) or True)
+    monkeypatch.setattr(
+        bell, "ring", lambda task, *ids: task == "note_problems" or bool(found.append((task, *ids))) or True
+    )
     return found
-
-
-def schedule(adaptor: Adaptor, minutes: int | None, due_in: int) -> None:
-    adaptor.interval_minutes, adaptor.next_run_at = minutes, utcnow() + timedelta(minutes=due_in)
-    db.session.commit()
 
 
 def test_nothing_due_rings_for_nothing(adaptor, rung):
@@ -64,47 +61,32 @@ def test_expired_leases_are_returned_and_rung_for_in_one_tick(ready, rung):
     assert row.state is S.PENDING and rung == [("deliver",)]
 
 
-def test_a_due_adaptor_starts_one_run_and_gets_its_next_time(adaptor, rung):
-    schedule(adaptor, 15, -1)
+def test_a_due_schedule_is_rung_for_until_somebody_has_seen_to_it(make_schedule, rung):
+    make_schedule(next_at=utcnow() - timedelta(minutes=1))
     tick()
     tick()
+    assert rung == [("start_runs",), ("start_runs",)]
+    assert due_runs.start_claimed() == 1
     run = db.session.scalars(select(Run)).one()
     assert (run.trigger, run.state, run.moves_watermark) == ("schedule", RunState.QUEUED, True)
+    del rung[:-1]
+    tick()
     assert rung == [("execute_run", run.id)]
-    assert 14 * 60 < (adaptor.next_run_at - utcnow()).total_seconds() <= 15 * 60
 
 
-@pytest.mark.parametrize("change", [{"active": False}, {"interval_minutes": None}])
-def test_an_adaptor_that_is_off_or_by_hand_starts_nothing(adaptor, rung, change):
-    schedule(adaptor, 15, -1)
-    for name, value in change.items():
-        setattr(adaptor, name, value)
+def test_ten_thousand_waiting_runs_do_not_keep_the_clock_busy(subscription, rung, monkeypatch):
+    monkeypatch.setattr(tick_module, "_MOST_RINGS", 2)
+    adaptors = [Adaptor(id=new_id(), subscription_id=subscription.id, name="A", source_kind="billy") for _ in range(3)]
+    db.session.add_all(adaptors)
+    db.session.flush()
+    old = utcnow() - timedelta(minutes=1)
+    kept = {"subscription_id": subscription.id, "trigger": "schedule", "state": RunState.QUEUED, "created_at": old}
+    rows = [Run(id=new_id(), adaptor_id=one.id, **kept) for one in adaptors]
+    db.session.add_all(rows)
     db.session.commit()
+    expected = [("execute_run", row.id) for row in rows[:2]]
     tick()
-    assert db.session.scalar(select(func.count()).select_from(Run)) == 0
-
-
-def test_a_run_that_still_runs_only_moves_the_next_time(adaptor, rung):
-    active = runs.start(adaptor.id, trigger="manual").id
-    schedule(adaptor, 15, -1)
-    tick()
-    assert db.session.scalars(select(Run.id)).all() == [active] and adaptor.next_run_at > utcnow()
-
-
-def test_clocks_at_the_same_time_start_one_run(adaptor, app, rung):
-    schedule(adaptor, 15, -1)
-    db.session.commit()
-    start = threading.Barrier(3)
-
-    def clock() -> None:
-        with app.app_context():
-            start.wait()
-            tick()
-
-    with ThreadPoolExecutor(3) as pool:
-        for found in [pool.submit(clock) for _ in range(3)]:
-            found.result()
-    assert db.session.scalar(select(func.count()).select_from(Run)) == 1
+    assert [one for one in rung if one[0] == "execute_run"] == expected
 
 
 @pytest.mark.parametrize(
@@ -128,12 +110,12 @@ def test_a_run_whose_ring_or_worker_was_lost_is_rung_for(adaptor, rung, state, a
     assert (("execute_run", run.id) in rung) is found
 
 
-def test_a_doubled_tick_harms_nothing(ready, adaptor, partner, rung):
-    schedule(adaptor, 15, -1)
+def test_a_doubled_tick_harms_nothing(ready, make_schedule, partner, rung):
+    make_schedule(next_at=utcnow() - timedelta(minutes=1))
     ready(), ready("2", S.SENDING, next_at=utcnow() - timedelta(seconds=1))
     for _ in range(3):
         tick()
-    assert db.session.scalar(select(func.count()).select_from(Run)) == 1
+    assert db.session.scalar(select(func.count()).select_from(ScheduleRun)) == 1
     assert set(db.session.scalars(select(Delivery.state))) == {S.PENDING} and partner.sent == []
 
 
@@ -144,3 +126,26 @@ def test_an_unknown_kind_of_gateway_does_not_stop_the_clock(ready, gateway, rung
     db.session.commit()
     tick()
     assert rung == [("deliver",)]
+
+
+def test_documents_that_moved_are_rung_for_until_their_problems_were_looked_for(ready, monkeypatch):
+    found: list[str] = []
+    monkeypatch.setattr(bell, "ring", lambda task, *_ids: bool(found.append(task)) or True)
+    ready(next_at=utcnow() + timedelta(minutes=1))
+    tick()
+    tasks.note_problems()
+    tick()
+    assert found == ["note_problems"]
+
+
+def test_a_broken_step_stops_no_other(ready, rung, monkeypatch, caplog):
+    def broken() -> None:
+        raise RuntimeError("broken")
+
+    ready()
+    for module in (tick_module.recovery, tick_module.recheck, tick_module.collecting, tick_module.background):
+        for name in {"reap", "start_due", "due"} & set(vars(module)):
+            monkeypatch.setattr(module, name, broken)
+    monkeypatch.setitem(tick_module._TASKS, "convert", broken)
+    tick()
+    assert rung == [("deliver",)] and caplog.text.count("RuntimeError: broken") == 5

@@ -9,11 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+from support.four_eyes import addressed, anna, like, owner, people, switch  # noqa: F401 - fixtures
 
 from invoiceapp.demo.billy.company import Company
 from invoiceapp.domain.invoice import DocumentType
-from invoiceapp.models import Customer, Document, ExportRule, Stage, db, dump_json
-from invoiceapp.services.configuration import sources
+from invoiceapp.models import Adaptor, Customer, Document, ExportRule, Stage, db, dump_json, new_id
+from invoiceapp.services.configuration import rules, sources
 from invoiceapp.services.export import conversion
 from invoiceapp.sources.base import Channel, Organization, SentItself, SourceError
 from invoiceapp.sources.billy.source import BillySource
@@ -104,3 +106,62 @@ def rule_of() -> Callable[[Document], ExportRule]:
         return db.session.query(ExportRule).filter_by(customer_id=document.customer_id).one()
 
     return find
+
+
+@pytest.fixture
+def activated(connected: Adaptor, gateway: Any) -> Adaptor:
+    """The connected adaptor with every customer activated."""
+    ids = list(db.session.scalars(select(Customer.id).where(Customer.adaptor_id == connected.id)))
+    rules.activate(connected.id, ids, "peppol-bis-3", gateway.id)
+    return connected
+
+
+@pytest.fixture
+def copied(adaptor: Adaptor) -> Callable[..., Document]:
+    """``copied(document, **columns)``: the same records once more, queued in ``adaptor_id`` (else the first) for its own customer."""
+    adaptor_id = adaptor.id
+
+    def make(document: Document, adaptor_id: str = adaptor_id, **columns: Any) -> Document:
+        old = db.session.get_one(Document, document.id, populate_existing=True)
+        customer = db.session.get_one(Customer, old.customer_id)
+        if adaptor_id != old.adaptor_id:
+            rule = customer.rule
+            customer = Customer(
+                id=new_id(), subscription_id=old.subscription_id, adaptor_id=adaptor_id, source_id=customer.source_id,
+                name=customer.name, raw=customer.raw, country=customer.country,
+            )  # fmt: skip
+            db.session.add(customer)
+            db.session.flush()
+            db.session.add(
+                ExportRule(
+                    subscription_id=old.subscription_id, adaptor_id=adaptor_id, customer_id=customer.id,
+                    format=rule.format, gateway_id=rule.gateway_id, settings=dict(rule.settings),
+                )
+            )  # fmt: skip
+        same = (
+            "subscription_id", "type", "number", "issue_date", "customer_source_id", "customer_name", "currency", "net", "vat",
+            "bundle", "bundle_sha256", "source_id",
+        )  # fmt: skip
+        values = {name: getattr(old, name) for name in same} | columns
+        new = Document(adaptor_id=adaptor_id, customer_id=customer.id, stage=Stage.QUEUED, **values)
+        db.session.add(new)
+        db.session.commit()
+        return new
+
+    return make
+
+
+@pytest.fixture
+def second(adaptor: Adaptor) -> Callable[..., str]:
+    """``second(**columns)``: another adaptor of the same books; its id."""
+
+    def make(**columns: Any) -> str:
+        first = db.session.scalars(select(Adaptor).order_by(Adaptor.id)).first()
+        same = ("subscription_id", "source_kind", "source_config", "organization", "settings")
+        values = {name: getattr(first, name) for name in same} | columns
+        row = Adaptor(id=new_id(), name="Billy to", **values)
+        db.session.add(row)
+        db.session.commit()
+        return row.id
+
+    return make

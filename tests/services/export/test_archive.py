@@ -36,9 +36,9 @@ def test_a_full_disk_leaves_no_half_file_and_says_so(app, config, monkeypatch, n
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if name == "fsync":
-        monkeypatch.setattr(archive.os, "fsync", full)
+        monkeypatch.setattr("os.fsync", full)
     else:
-        monkeypatch.setattr(archive.Path, "replace", full)
+        monkeypatch.setattr("pathlib.Path.replace", full)
     with pytest.raises(archive.ArchiveUnavailable) as caught:
         archive.store(CONTENT)
     assert "No space left" in caught.value.text.en and "plads" in caught.value.text.da

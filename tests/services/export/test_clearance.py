@@ -13,14 +13,22 @@ from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Adaptor, Customer, Delivery, Document, Environment, Event, Rendition, Stage, db, utcnow
 from invoiceapp.services.configuration import rules, saving
+from invoiceapp.services.daily import causes
 from invoiceapp.services.errors import Conflict, ServiceError
-from invoiceapp.services.export import actions, archive, conversion, delivery, outbox, problems
+from invoiceapp.services.export import actions, archive, conversion, delivery, outbox
 from invoiceapp.sources.base import Channel, NotFound, SentItself, SourceUnavailable
 
 S = DeliveryState
 WHO = "ejer@example.com"
-MAILED = SentItself(Channel.EMAIL, None, "sentState: opened")
-EINVOICED = SentItself(Channel.EINVOICE, datetime(2026, 7, 30, 16, tzinfo=UTC), "received: Delivered.")
+MAILED = SentItself(
+    Channel.EMAIL, None, "sentState: opened", Text("kunden har åbnet det", "the customer has opened it")
+)
+EINVOICED = SentItself(
+    Channel.EINVOICE,
+    datetime(2026, 7, 30, 16, tzinfo=UTC),
+    "received: Delivered.",
+    Text("det er modtaget", "it was received"),
+)
 
 
 def again(document_id: str) -> Document:
@@ -91,7 +99,7 @@ class TestDocumentTypes:
         settings(documentTypes="credit-notes")
         rules.release_all_blocked(adaptor.id)
         conversion.convert_due()
-        assert only(key).state is S.SUPERSEDED and problems.of_adaptor(adaptor.id) == []
+        assert only(key).state is S.SUPERSEDED and causes.of_adaptor(adaptor.id) == []
 
 
 class TestOwnSendings:
@@ -115,7 +123,7 @@ class TestOwnSendings:
         assert document.stage is Stage.SKIPPED and deliveries(key) == [] and events(key) == ["skipped"]
         assert "som e-faktura den 30.07.2026 kl. 18.00" in document.error["da"] and "received" in document.error["en"]
         assert document.lease_token is None and shelf.asked == [], "no PDF is fetched for what is not sent"
-        assert conversion.convert_due() == 0 and problems.of_adaptor(adaptor.id) == []
+        assert conversion.convert_due() == 0 and causes.of_adaptor(adaptor.id) == []
 
     def test_by_default_what_was_mailed_goes_out_with_a_warning(self, queued, shelf):
         shelf.sent = [MAILED]
@@ -218,7 +226,7 @@ class TestApproval:
         keys = [first.id, second.id]
         conversion.convert_due()
         assert [fatal(only(key)) for key in keys] == [["IA-APPROVE-FIRST"]] * 2
-        found = problems.of_adaptor(adaptor.id)
+        found = causes.of_adaptor(adaptor.id)
         assert len(found) == 1 + other and {problem.fix for problem in found} == {"customer.approval"}
         assert all(problem.customer_name for problem in found)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from invoiceapp.domain.settings import settings_from
 from invoiceapp.formats.base import registry
 from invoiceapp.models import Rendition
 from invoiceapp.services.export import archive, contents
+from invoiceapp.services.export.markup import Words
 from invoiceapp.sources.billy.mapping import convert
 
 TEXT_FORMATS = [item.id for item in registry().values() if not item.draws]
@@ -38,8 +41,25 @@ def test_every_text_format_is_shown_and_most_are_read_back(rendition, format_id)
 
 
 def test_a_segment_stands_on_a_line_of_its_own(rendition):
-    lines = str(contents.of(rendition("edifact-d96a")).shown.html).splitlines()
-    assert [line[:3] for line in lines[:3]] == ["UNA", "UNB", "UNH"]
+    html = str(contents.of(rendition("edifact-d96a"), words=Words(language="da")).shown.html)
+    lines = re.findall(r"<div class=\"segment\"><code>(.*?)</code><span class=\"meaning\">(.*?)</span>", html)
+    assert [re.sub("<[^>]+>", "", line)[:3] for line, _meaning in lines[:4]] == ["UNA", "UNB", "UNH", "BGM"]
+    assert lines[3][1] == "Faktura"
+    assert all(meaning for _line, meaning in lines), "every segment that we write is told in words"
+
+
+@pytest.mark.parametrize(
+    ("format_id", "location"),
+    [
+        ("edifact-d96a", "BG-25[2]"),
+        ("edifact-d96a", "BGM[3]"),
+        ("peppol-bis-3", "BG-25[2]"),
+        ("oioubl-2.1", "BG-25[2]"),
+        ("cii", "BG-25[2]"),
+    ],
+)
+def test_the_place_of_a_finding_is_found_in_every_family(rendition, format_id, location):
+    assert contents.of(rendition(format_id), [None, location]).shown.placed == {1}
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"<a>", b"\xff\xfe\x00", b"%PDF-1.7"])

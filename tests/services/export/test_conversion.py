@@ -252,7 +252,7 @@ def test_a_full_disk_keeps_the_place_and_says_so(queued, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(archive.os, "fsync", full)
+        patched.setattr("os.fsync", full)
         for _ in range(conversion.MOST_TRIES + 1):
             conversion.convert_due()
             assert again(key).stage is Stage.QUEUED and "plads på disken" in again(key).error["da"]
@@ -433,7 +433,7 @@ def test_a_pdf_that_must_be_embedded_and_cannot_be_drawn_blocks_with_words_after
 def test_the_sources_pdf_is_fetched_again_where_the_archive_has_lost_it(queued, shelf):
     sha256 = archive.store(b"%PDF kept")
     key = queued(pdf_sha256=sha256).id
-    archive._path(sha256).unlink()
+    archive.remove(sha256)
     conversion.convert_due()
     document = again(key)
     assert shelf.asked == [document.source_id] and only_delivery(key).state is S.PENDING

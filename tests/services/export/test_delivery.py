@@ -489,3 +489,43 @@ def test_a_batch_that_takes_too_long_gives_the_rest_back(ready, partner, monkeyp
     monkeypatch.setattr(delivery, "_BUDGET", -1)
     delivery.deliver_due()
     assert {row.state for row in rows} == {S.PENDING} and partner.sent == []
+
+
+def test_the_transport_learns_whether_an_earlier_try_may_have_arrived(ready, partner):
+    row = ready()
+    partner.outcomes += [Unavailable(NO), Unknown(NO)]
+    for _ in range(3):
+        db.session.execute(update(Delivery).values(next_at=utcnow()))
+        db.session.commit()
+        delivery.deliver_due()
+    assert [sent.may_have_arrived for sent in partner.sent] == [False, False, True]
+    assert row.state is S.DELIVERED
+
+
+def test_what_the_partner_remembers_of_a_try_that_it_did_not_take_explains_a_repetition(ready, partner):
+    ready()
+    partner.outcomes += [Unavailable(NO, is_remembered=True), Unknown(NO)]
+    for _ in range(3):
+        db.session.execute(update(Delivery).values(next_at=utcnow()))
+        db.session.commit()
+        delivery.deliver_due()
+    assert [sent.may_have_arrived for sent in partner.sent] == [False, False, False]
+
+
+@pytest.mark.parametrize("is_taken_over", [False, True])
+def test_who_stood_still_after_noting_its_try_sends_nothing_and_says_so(ready, partner, monkeypatch, is_taken_over):
+    row = ready()
+    begin, now = delivery.begin, delivery.time.monotonic
+
+    def stand_still(*arguments, **options):
+        attempt_id = begin(*arguments, **options)
+        if is_taken_over:
+            take_over(row.id)
+        monkeypatch.setattr(delivery.time, "monotonic", lambda: now() + delivery.LEASE.total_seconds())
+        return attempt_id
+
+    monkeypatch.setattr(delivery, "begin", stand_still)
+    delivery.deliver_due()
+    found = db.session.get_one(Delivery, row.id, populate_existing=True)
+    assert partner.sent == [] and found.state is S.PENDING
+    assert [one.outcome for one in attempts(row)] == ["unavailable"], "so that a later try knows that nothing arrived"

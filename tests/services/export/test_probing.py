@@ -8,7 +8,7 @@ from invoiceapp.domain.delivery import QUESTION_PLAN, DeliveryState, Replay
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Receipt as WireReceipt
 from invoiceapp.gateways.base import Unavailable, Unknown
-from invoiceapp.models import Delivery, Event, Receipt, db, utcnow
+from invoiceapp.models import Attempt, Delivery, Event, Receipt, db, utcnow
 from invoiceapp.services.daily import tick as tick_module
 from invoiceapp.services.export import actions, delivery, probing, recovery
 
@@ -113,6 +113,23 @@ def test_noes_before_the_last_try_do_not_count(unclear, asked, partner):
     time_comes()
     probing.probe_due()
     assert again(row).state is S.OUTCOME_UNKNOWN and len(partner.sent) == 2
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_noes_count_by_the_try_whatever_the_clock_of_the_machine_that_made_it(unclear, asked, partner, minutes):
+    row = unclear()
+    asked += [None] * 4
+    for number in (1, 2):
+        tried = db.session.query(Attempt).filter_by(delivery_id=row.id, number=number).one()
+        tried.created_at += timedelta(minutes=minutes)
+        db.session.commit()
+        for expected in (S.OUTCOME_UNKNOWN, S.PENDING):
+            time_comes()
+            probing.probe_due()
+            assert again(row).state is expected
+        partner.outcomes.append(Unknown(NO))
+        delivery.deliver_due()
+    assert len(partner.sent) == 3
 
 
 def test_a_partner_that_cannot_say_is_asked_for_two_days_and_then_a_person_is(unclear, asked):

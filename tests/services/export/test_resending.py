@@ -47,6 +47,8 @@ def test_only_what_failed_since_then_is_counted(gateway, failed):
     assert resending.count(gateway.id, ago(3)) == resending.Failed(1, 1)
     assert resending.count(gateway.id, ago(7)) == resending.Failed(2, 1)
     assert resending.count("another", ago(7)) == resending.Failed(0, 0)
+    assert resending.count(gateway.id, ago(7), ["another"]) == resending.Failed(0, 0)
+    assert resending.resend(gateway.id, ago(7), ACTOR, ["another"]) == 0
 
 
 def test_what_failed_goes_again_with_the_same_ids_and_nothing_else_does(gateway, failed, partner, rings):

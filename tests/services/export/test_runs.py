@@ -8,22 +8,27 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from invoiceapp.models import Adaptor, Customer, Delivery, Document, Event, ExportRule, Run, RunState, Stage, db, utcnow
+from invoiceapp.models import (
+    Adaptor,
+    Delivery,
+    Document,
+    Event,
+    ExportRule,
+    FoundDocument,
+    FoundGroup,
+    Run,
+    RunState,
+    Stage,
+    db,
+    utcnow,
+)
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration import rules
 from invoiceapp.services.errors import Conflict, ServiceError
-from invoiceapp.services.export import conversion, documents, run_queries, run_reading, runs
+from invoiceapp.services.export import conversion, documents, run_queries, run_queue, run_reading, runs
 from invoiceapp.sources.base import DocumentQuery
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture
-def activated(connected: Adaptor, gateway: Any) -> Adaptor:
-    """The connected adaptor with every customer activated."""
-    ids = list(db.session.scalars(select(Customer.id).where(Customer.adaptor_id == connected.id)))
-    rules.activate(connected.id, ids, "peppol-bis-3", gateway.id)
-    return connected
 
 
 def run_now(adaptor: Adaptor, **options: Any) -> Run:
@@ -73,14 +78,33 @@ def test_documents_of_customers_that_are_not_activated_are_listed_only(connected
     assert set(db.session.scalars(select(Document.stage))) == {Stage.LISTED}
 
 
-def test_a_customer_that_is_activated_later_is_reached_by_a_manual_run(connected, billy, gateway):
+def test_a_customer_that_is_activated_later_is_found_and_not_sent_by_itself(connected, billy, gateway):
     run_now(connected)
     customer_id = db.session.scalar(select(Document.customer_id).limit(1))
     rules.activate(connected.id, [customer_id], "peppol-bis-3", gateway.id)
-    run = runs.start_manual(connected.id, "ejer@example.com", customer_ids=[customer_id])
+    run = runs.find(connected.id, "ejer@example.com", customer_ids=[customer_id])
     runs.execute(run.id)
     run = db.session.get_one(Run, run.id, populate_existing=True)
-    assert run.read == run.queued > 0 and run.read < approved(billy)
+    assert (run.queued, run.not_activated) == (0, 0) and 0 < run.read < approved(billy)
+    groups = list(db.session.scalars(select(FoundDocument.group).where(FoundDocument.run_id == run.id)))
+    assert groups == [FoundGroup.NOT_EXPORTED] * run.read
+
+
+def test_what_a_broken_off_finding_had_found_is_there_once(connected, monkeypatch):
+    monkeypatch.setattr(run_reading, "_CHUNK", 20)
+    run_id = runs.find(connected.id, "ejer@example.com", first_date=date(2000, 1, 1)).id
+    for _ in range(2):
+        runs.execute(run_id)
+        db.session.get_one(Run, run_id, populate_existing=True).state = RunState.QUEUED
+        db.session.commit()
+    found = list(db.session.scalars(select(FoundDocument.document_id).where(FoundDocument.run_id == run_id)))
+    assert len(found) == len(set(found)) == kept() > 50
+
+
+def test_what_was_not_understood_is_kept_with_the_run(adaptor):
+    run = runs.find(adaptor.id, "ejer@example.com", numbers=["1001"], not_understood=["fakturanr."])
+    assert run.query == {"numbers": ["1001"], "not_understood": ["fakturanr."]}
+    assert run_queries.query_from_json(run.query) == DocumentQuery(numbers=("1001",))
 
 
 def test_the_watermark_is_the_newest_approval_and_the_next_run_reads_little(activated, billy):
@@ -142,8 +166,8 @@ def test_two_starts_are_one_run(activated):
 
 def test_chosen_customers_that_do_not_exist_are_no_run_of_everything(activated):
     with pytest.raises(ServiceError) as caught:
-        runs.start_manual(activated.id, "ejer@example.com", customer_ids=["01ARZ3NDEKTSV4RRFFQ69G5FAV"])
-    assert "findes ikke længere" in caught.value.text.da and runs.active(activated.id) is None
+        runs.find(activated.id, "ejer@example.com", customer_ids=["01ARZ3NDEKTSV4RRFFQ69G5FAV"])
+    assert "findes ikke længere" in caught.value.text.da and run_queue.active(activated.id) is None
 
 
 @pytest.mark.parametrize(

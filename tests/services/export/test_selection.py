@@ -12,8 +12,9 @@ from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.domain.settings.general import excludes
 from invoiceapp.models import Adaptor, Document, Run, RunState, Stage, db
 from invoiceapp.services.configuration.settings import is_excluded
+from invoiceapp.services.daily import listing
 from invoiceapp.services.database import transaction
-from invoiceapp.services.export import documents, queries, selection
+from invoiceapp.services.export import documents, selection
 from invoiceapp.sources.base import SourceDocument
 
 INVOICE, CREDIT_NOTE = DocumentType.INVOICE, DocumentType.CREDIT_NOTE
@@ -162,7 +163,7 @@ def test_lists_and_pages_say_why_a_document_was_only_read(adaptor, make_customer
     }
     found = selection.why_listed([*rows.values(), make_document(active, "5")])
     assert len(found) == 4 and all(words in found[row.id].short.en for words, row in rows.items())
-    listed = queries.documents_page(adaptor.id, queries.Filter()).rows
+    listed = listing.page([adaptor.id], listing.View()).rows
     assert {row.document.number: row.why_listed is not None for row in listed} == {
         "1": True, "2": True, "3": True, "4": True, "5": False,
     }  # fmt: skip
@@ -180,5 +181,5 @@ def test_skipped_documents_have_a_list_of_their_own(adaptor, make_customer, make
     skipped = make_document(customer, "1", stage=Stage.SKIPPED)
     make_delivery(skipped, DeliveryState.CANCELLED, next_at=None)
     make_document(customer, "2", stage=Stage.LISTED)
-    [row] = queries.documents_page(adaptor.id, queries.Filter(group="skipped")).rows
+    [row] = listing.page([adaptor.id], listing.View(listing.Filter("skipped"))).rows
     assert row.document.number == "1" and row.status == "skipped"

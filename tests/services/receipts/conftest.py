@@ -101,6 +101,7 @@ def posting(partner: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     class Posting(partner):  # type: ignore[misc]
         receives: ClassVar[bool] = True
+        header_names: ClassVar[frozenset[str]] = frozenset({"as2-"})
 
         def key_of(self, incoming: Incoming) -> str | None:
             if not incoming.content.isascii():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Incoming
 from invoiceapp.models import Gateway, IncomingMessage, IncomingState, db
 from invoiceapp.services.export import archive
@@ -61,7 +62,7 @@ def test_a_name_fits_its_column_and_every_page(gateway):
 
 def test_without_the_archive_nothing_is_kept(gateway, monkeypatch):
     def full(_content):
-        raise archive.ArchiveUnavailable(storing.archive._unreadable(OSError(28, "full")).text)
+        raise archive.ArchiveUnavailable(Text("Disken er fuld.", "The disk is full."))
 
     monkeypatch.setattr(archive, "store", full)
     with pytest.raises(archive.ArchiveUnavailable):

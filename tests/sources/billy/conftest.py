@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from support.outbound import LOOPBACK
 
 from invoiceapp.sources.billy.client import BillyClient
 from invoiceapp.sources.billy.source import BillySource
@@ -127,7 +128,7 @@ def pauses() -> list[float]:
 
 @pytest.fixture
 def client(billy: StubBilly, pauses: list[float]) -> Iterator[BillyClient]:
-    opened = BillyClient(TOKEN, billy.url, sleep=pauses.append, timeout=(1, 2))
+    opened = BillyClient(TOKEN, billy.url, guard=LOOPBACK, sleep=pauses.append, timeout=2)
     yield opened
     opened.close()
 

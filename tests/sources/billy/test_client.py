@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from support.outbound import LOOPBACK
 
 from invoiceapp.sources.base import CredentialsRefused, NotFound, SourceChanged, SourceError, SourceUnavailable
 from invoiceapp.sources.billy import client as client_module
@@ -279,8 +280,8 @@ def test_the_token_is_in_no_error(billy: Any, client: BillyClient, status: int) 
 def test_the_token_is_in_no_error_of_a_broken_connection(billy: Any, broken: str) -> None:
     billy.on("/cut", billy.reply(200, b"{", headers={"Content-Length": "9"}))
     billy.on("/slow", billy.reply(200, b"{" * 100, seconds_per_byte=0.02))
-    url = "http://127.0.0.1:9" if broken == "refused" else billy.url
-    client = BillyClient(billy.token, url, tries=1, timeout=(1, 0.1))
+    url = "http://127.0.0.1:8999" if broken == "refused" else billy.url
+    client = BillyClient(billy.token, url, guard=LOOPBACK, tries=1, timeout=0.1)
     with pytest.raises(SourceUnavailable) as caught:
         client.get_one(f"/{broken}", "x")
     assert billy.token not in _everything_said(caught.value)
@@ -312,7 +313,7 @@ def test_a_token_that_cannot_be_right_is_refused_unsent(token: str) -> None:
 
 def test_blanks_around_a_pasted_token_are_dropped(billy: Any) -> None:
     billy.on("/x", {"x": {"id": "a"}})
-    client = BillyClient(f" {billy.token}\n", billy.url)
+    client = BillyClient(f" {billy.token}\n", billy.url, guard=LOOPBACK)
     client.get_one("/x", "x")
     client.close()
     assert billy.requests[0].headers["x-access-token"] == billy.token

@@ -32,6 +32,7 @@ def test_a_billy_without_sent_states_has_not_mailed():
 def test_what_was_mailed_or_may_have_been_names_billys_own_word(state):
     found = emailed({"sentState": state})
     assert found.channel is Channel.EMAIL and found.at is None and state in found.detail
+    assert (found.means is None) is (state == "sent")
 
 
 @pytest.mark.parametrize("kinds", [[], ["failed"], ["created", "failed"]])

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from invoiceapp.domain.network import ReceivingEndpoint
+from invoiceapp.gateways.base import Consignment
+
 HOST = "127.0.0.1"
 USER, PASSWORD = "invoices", "S3CR3T-kode-7"
 Config = dict[str, Any]
@@ -20,6 +23,8 @@ class Receiver:
     """Name in ``Transport.wire_ids`` of what the effects are known by"""
     ftp = False
     """Whether a proxy must know the protocol"""
+    times_sent: ClassVar[int] = 1
+    """How often a document stands in what travels"""
     port: int
 
     def __init__(self) -> None:
@@ -30,6 +35,14 @@ class Receiver:
     def config(self, port: int | None = None) -> Config:
         """A gateway's configuration, for this server or for another port."""
         raise NotImplementedError
+
+    def addressed(self, consignment: Consignment, config: Config) -> Consignment:
+        """With what is looked up just before sending, where that tells the way."""
+        return consignment
+
+    def endpoint(self, port: int) -> ReceivingEndpoint | None:
+        """What a register says of it, on another port; None where no register is asked."""
+        return None
 
     def secrets(self) -> list[str]:
         """What no text may hold."""

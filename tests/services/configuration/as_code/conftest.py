@@ -35,6 +35,7 @@ from invoiceapp.models import (
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration.as_code.values import groups
 from invoiceapp.services.configuration.settings import applied, place
+from invoiceapp.services.daily import schedule_input, schedules
 
 #: What YAML readers take for something else, and what terminals and files take badly.
 HARD_TEXTS = (
@@ -53,7 +54,7 @@ FORMED = {
     "folder": "/ind/æ ø", "filename": "{type}.{number}_{key8}", "subject": "Nr. {number}: »{type}«", "body": HARD_LINES[0],
     "base_url": "https://billy.example/v2", "headers": "X-Nr: 007\nno: ~", "form_fields": "a: b=#1\nno=æ ø",
     "success": "200-204,409", "answer_pointer": "/data/0", "reference_pointer": "/no/~1id",
-    "status_url": "https://partner.example/in/{key}?a=b",
+    "status_url": "https://partner.example/in/{key}?a=b", "webhook_header": "X-Signature-256",
 }  # fmt: skip
 #: Private keys, by what the fields are called; of the certificate that ``value_for`` gives to every field for one.
 KEYS = ("own_key", "own_next_key", "private_key")
@@ -123,6 +124,15 @@ def settings_for(chance: random.Random, *, common: bool, share: float) -> dict[s
 
 
 LABEL = Text("Felt", "Field")
+
+
+SCHEDULES = (
+    {"kind": "interval", "minutes": "7"}, {"kind": "hourly", "minute": "0", "holidays": "skip"},
+    {"kind": "daily", "times": "7.05,16:00", "catch_up": "late", "catch_up_hours": "3"},
+    {"kind": "weekdays", "times": "8.00", "catch_up": "never"}, {"kind": "weekly", "times": "8.00", "weekdays": "0 6"},
+    {"kind": "monthly", "times": "8.00", "month_day": "31", "holidays": "next", "time_zone": "America/Nuuk"},
+    {"kind": "monthly", "times": "8.00", "month_day": "last-weekday"}, {"kind": "cron", "cron": "*/5 8-16 * * MON-FRI"},
+)  # fmt: skip
 
 
 class Other(Transport):
@@ -233,10 +243,10 @@ class Builder:
         rows.append(self.gateway(mine, "sftp", "SFTP: nr. 00 🚚", environment=Environment.TEST))
         rows.append(self.gateway(mine, "sftp", "no", environment=Environment.TEST))
         self.gateway(foreign, "sftp", "Fremmed")
-        open_ones = [row for row in rows if row.kind != "other"]
+        open_ones = [row for row in rows if registry()[row.kind].accepts is None]
         main = self.adaptor(
             mine, "Billy", open_ones[0], description=HARD_LINES[0], default_format="oioubl-2.1", start_date=date(2026, 2, 1),
-            interval_minutes=7, new_customers=NewCustomers.IGNORE, next_run_at=utcnow(),
+            new_customers=NewCustomers.IGNORE,
             organization={
                 "id": "0rg", "name": "Eksempel: »A« ApS", "registration_no": "01234567",
                 "tax_rates": [
@@ -249,6 +259,9 @@ class Builder:
             mine, "yes", None, environment=Environment.TEST, active=False, new_customers=NewCustomers.ACTIVATE,
             description="", default_format=None,
         )  # fmt: skip
+        for raw in SCHEDULES:
+            state = {"active": "minutes" not in raw, "paused_until": date(2031, 1, 1) if "cron" in raw else None}
+            schedules.put(main, schedule_input.read({"holidays": "run", "catch_up": "once", **raw}), **state)
         gone = self.adaptor(mine, "Slettet", None, deleted_at=utcnow())
         self.customer(gone, rows[0], "1", "Slettet")
         for number, text in enumerate(HARD_TEXTS):

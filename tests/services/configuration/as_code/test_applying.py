@@ -19,10 +19,12 @@ from invoiceapp.models import (
     Environment,
     ExportRule,
     Gateway,
+    Schedule,
     SettingsChange,
     Stage,
     Subscription,
     db,
+    utcnow,
 )
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration import changes
@@ -106,7 +108,7 @@ def test_a_file_written_by_hand_is_applied_and_told_line_by_line():
 
 def test_what_a_file_does_not_speak_of_is_left_alone(applied):
     row = one(Adaptor)
-    row.description, row.interval_minutes = "Beskrivelse", 15
+    row.description = "Beskrivelse"
     db.session.commit()
     assert run("version: 1\nsubscription: Eksempel ApS\nadaptors:\n  - name: Billy\n    source: {kind: billy}\n") == []
     assert (one(Adaptor).description, one(Adaptor).settings["general"]["note"]) == ("Beskrivelse", "Hilsen")
@@ -184,14 +186,6 @@ def test_an_approval_is_given_and_taken_back(applied):
     assert run(given.replace("approved: true", "approved: false")) == [
         'adaptor Billy: customer b "b": approved: true → false'
     ]
-
-
-def test_a_new_schedule_begins_after_its_first_interval(applied):
-    scheduled = file(adaptors=ADAPTOR.replace("    defaults:", "    schedule: {everyMinutes: 60}\n    defaults:"))
-    assert run(scheduled) == ["adaptor Billy: schedule.everyMinutes: – → 60"]
-    assert one(Adaptor).next_run_at is not None
-    assert run(scheduled.replace("60", "")) == ["adaptor Billy: schedule.everyMinutes: 60 → –"]
-    assert one(Adaptor).next_run_at is None
 
 
 def test_a_new_adaptor_sends_nothing_old_unless_the_file_says_so():
@@ -579,3 +573,53 @@ def test_a_secret_that_does_not_count_any_more_goes_without_a_complaint(monkeypa
     run(file(text % "bearer" + "    secrets: {token: {env: INVOICEAPP_SECRET_P}}\n", " []"))
     assert run(file(text % "none", " []")) == ["gateway H: config.auth: bearer → none"]
     assert one(Gateway, name="H").secrets == {}
+
+
+def with_schedules(text: str) -> str:
+    return file(adaptors=ADAPTOR.replace("    defaults:", f"    {text}\n    defaults:"))
+
+
+def test_schedules_are_whole_and_one_that_is_the_same_stays():
+    first = with_schedules(
+        'schedules: [{kind: weekdays, times: "8.00, 16.00", holidays: skip}, {kind: hourly, minute: 5}]'
+    )
+    lines = run(first)
+    assert "adaptor Billy: schedules: – → Every weekday at 08:00 and 16:00, not on bank holidays" in lines
+    assert "adaptor Billy: schedules: – → Every hour at minute 05" in lines
+    kept = one(Schedule, holidays="skip")
+    assert kept.next_at > utcnow() and run(first) == [] and run(file()) == []
+    changed = with_schedules(
+        'schedules: [{kind: weekdays, times: "08:00,16:00", holidays: skip}, {kind: cron, cron: 0 6 1 * *}]'
+    )
+    assert run(changed) == [
+        "adaptor Billy: schedules: – → On the 1st of the month at 06:00",
+        "adaptor Billy: schedules: Every hour at minute 05 → –",
+    ]
+    assert one(Schedule, holidays="skip").id == kept.id
+    assert len(run(with_schedules("schedules: []"))) == 2 and db.session.scalars(select(Schedule)).all() == []
+
+
+def test_the_form_of_older_files_is_still_read():
+    scheduled = with_schedules("schedule: {everyMinutes: 60}")
+    assert "adaptor Billy: schedules: – → Once an hour" in run(scheduled)
+    assert one(Schedule).timing["minutes"] == 60 and run(scheduled) == []
+    assert run(with_schedules("schedule: {everyMinutes: null}")) == ["adaptor Billy: schedules: Once an hour → –"]
+
+
+def test_what_is_wrong_with_schedules_is_told_at_its_key():
+    text = """schedules:
+      - {kind: never}
+      - {kind: weekly, times: 8, weekdays: "mon, tomorrow", gone: 1}
+      - {kind: cron, cron: "61 * * * *", timeZone: Europe/Atlantis, holidays: perhaps, catchUp: late}
+      - {kind: interval, minutes: 0, active: perhaps, pausedUntil: soon}
+      - {kind: monthly, times: "08:00"}
+      - {kind: cron, cron: "0 8 25 12 *", holidays: skip}
+    schedule: {everyMinutes: 5}"""
+    places = [
+        line.split(": ")[1].split(" (")[0].removeprefix("adaptors[0].") for line in problems(with_schedules(text))
+    ]
+    assert sorted(places) == sorted([
+        "schedules[0].kind", "schedules[1].times", "schedules[1].weekdays", "schedules[1].gone", "schedules[2].cron",
+        "schedules[2].timeZone", "schedules[2].holidays", "schedules[2].catchUpHours", "schedules[3].minutes",
+        "schedules[3].active", "schedules[3].pausedUntil", "schedules[4].monthDay", "schedules[5].cron", "schedule",
+    ])  # fmt: skip
