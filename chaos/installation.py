@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -249,7 +250,8 @@ def _fill(path: Path) -> Callable[[], None]:
             except OSError as error:
                 if error.errno != errno.ENOSPC:
                     raise
-    return path.unlink
+    # A second storm may have filled it meanwhile, and the first one freed it.
+    return partial(path.unlink, missing_ok=True)
 
 
 def _limit(pid: int, size: int) -> None:
