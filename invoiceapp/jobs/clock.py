@@ -21,7 +21,7 @@ from rq_scheduler import Scheduler
 
 from invoiceapp import create_app, logs
 from invoiceapp.current import redis_connection
-from invoiceapp.services.bell import TASKS, TICK_QUEUE, queue
+from invoiceapp.services.bell import TASKS, Kind, queue
 
 from .waiting import wait_for_redis
 
@@ -63,7 +63,7 @@ class Clock(Scheduler):  # type: ignore[misc]
                     task,
                     interval=seconds,
                     id=job_id,
-                    queue_name=TICK_QUEUE,
+                    queue_name=Kind.TICK.value,
                     result_ttl=60,
                     timeout=60,
                 )
@@ -75,7 +75,7 @@ class Clock(Scheduler):  # type: ignore[misc]
         try:
             self.reconcile()
             # While no worker runs, ticks must not pile up: one that waits is enough.
-            if queue(TICK_QUEUE).is_empty():
+            if queue(Kind.TICK).is_empty():
                 self.enqueue_jobs()
         finally:
             self.remove_lock()

@@ -52,15 +52,13 @@ def execute_run(run_id: str) -> None:
 
 
 def convert() -> None:
-    """Convert one batch of queued documents."""
-    if conversion.convert_due() == conversion.BATCH:
-        bell.ring("convert")
+    """Convert one batch of queued documents; it rings itself where there is more."""
+    conversion.convert_due()
 
 
 def deliver() -> None:
-    """Send one batch of due deliveries."""
-    if delivery.deliver_due() == delivery.BATCH:
-        bell.ring("deliver")
+    """Send one batch of due deliveries; it rings itself where there is more."""
+    delivery.deliver_due()
 
 
 def probe() -> None:

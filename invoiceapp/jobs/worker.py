@@ -1,4 +1,4 @@
-"""The worker process: ``python -m invoiceapp.jobs.worker``.
+"""The worker process: ``python -m invoiceapp.jobs.worker [KIND ...]``; without kinds it serves all of ``bell.Kind``.
 
 One process, one job at a time, no fork per job: a fork would compile the rules
 again for every batch (495 ms instead of 38 ms a job, docs/decisions/0003), and
@@ -8,19 +8,23 @@ loses nothing. ``app.py`` and the Procfile's supervisor restart it.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
+from redis import Redis
 from rq import SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import DequeueStrategy
 
 from invoiceapp import create_app, logs
 from invoiceapp.current import redis_connection
 from invoiceapp.models import db
-from invoiceapp.services.bell import QUEUE, TASKS, TICK_QUEUE, heard, queue
+from invoiceapp.services import stopping
+from invoiceapp.services.bell import TASKS, Kind, heard, queue
 from invoiceapp.services.export import validators
 
 from . import tasks
@@ -58,6 +62,27 @@ class AppWorker(SimpleWorker):
 
     job_class = OurJob
 
+    @classmethod
+    def serving(cls, kinds: Iterable[Kind], connection: Redis) -> AppWorker:
+        """One for these kinds of work, and for the clock's tick, which any worker may do."""
+        return cls(
+            [queue(kind, connection) for kind in dict.fromkeys([Kind.TICK, *kinds])],
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=90,
+            maintenance_interval=60,
+            job_monitoring_interval=15,
+        )
+
+    def take_turns(self, **options: Any) -> bool:
+        """Work until stopped: one job of each kind that has any, over and over."""
+        return bool(self.work(dequeue_strategy=DequeueStrategy.ROUND_ROBIN, logging_level="WARNING", **options))
+
+    def request_stop(self, signum: Any, frame: Any) -> None:
+        """On SIGTERM the batch in hand ends after its present document; a second signal ends at once."""
+        stopping.ask()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """Seconds after which others may think this worker dead. RQ's seven minutes are too short for a long run."""
         return _LONGEST if job.timeout == -1 else int(super().get_heartbeat_ttl(job, working_time))
@@ -70,24 +95,29 @@ class AppWorker(SimpleWorker):
             db.session.remove()
 
 
+#: What asks for the rules, so that a worker for it compiles them before its first job.
+_JUDGING = {Kind.CONVERT, Kind.WORK}
+
+
+def _kinds() -> list[Kind]:
+    parser = argparse.ArgumentParser(description="Does the work that the web and the clock ring for.")
+    choices: list[Kind] = [kind for kind in Kind if kind is not Kind.TICK]
+    parser.add_argument("kinds", nargs="*", type=Kind, metavar="KIND", help=f"of: {', '.join(choices)} (default: all)")
+    return cast("list[Kind]", parser.parse_args().kinds) or choices
+
+
 def main() -> None:
     """Wait for Redis, compile the rules, then work until stopped."""
+    kinds = _kinds()
     logs.configure()
     app = create_app(pages=False)
     with app.app_context():
         connection = redis_connection()
         wait_for_redis(connection)
-        validators.warm()
-        log.info("worker %s is ready", os.getpid())
-        worker = AppWorker(
-            [queue(TICK_QUEUE, connection), queue(QUEUE, connection)],
-            connection=connection,
-            serializer=JSONSerializer,
-            worker_ttl=90,
-            maintenance_interval=60,
-            job_monitoring_interval=15,
-        )
-        worker.work(with_scheduler=False, logging_level="WARNING")
+        if _JUDGING & set(kinds):
+            validators.warm()
+        log.info("worker %s is ready for: %s", os.getpid(), ", ".join(kinds))
+        AppWorker.serving(kinds, connection).take_turns(with_scheduler=False)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class Delivery(Identified, Base):
             sqlite_where=_EXCLUSIVE_SQL, postgresql_where=_EXCLUSIVE_SQL,
         ),
         Index("ix_delivery_due", "state", "next_at"),
+        Index("ix_delivery_claim", "adaptor_id", "state", "next_at", "id"),
         Index("ix_delivery_newest", "subscription_id", "adaptor_id", "id"),
         Index("ix_delivery_state", "subscription_id", "adaptor_id", "state", "id"),
         Index("ix_delivery_gateway", "gateway_id", "state"),

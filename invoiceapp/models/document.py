@@ -70,6 +70,7 @@ class Document(Identified, Base):
         Index("ix_document_gateway", "gateway_id", "issue_date", "id"),
         Index("ix_document_changed", "adaptor_id", "status_at", "id"),
         Index("ix_document_to_convert", "stage", "lease_until"),
+        Index("ix_document_claim", "adaptor_id", "stage", "id"),
         Index("ix_document_credits", "adaptor_id", "credits_source_id"),
         Index("ix_document_sent_as", "subscription_id", "sent_as"),
         Index("ix_document_pdf_sha256", "pdf_sha256", sqlite_where=_PDF_SQL, postgresql_where=_PDF_SQL),

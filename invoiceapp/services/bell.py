@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from enum import StrEnum
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -19,9 +20,28 @@ from invoiceapp.current import bell_connection
 
 log = logging.getLogger(__name__)
 
-QUEUE = "work"
-TICK_QUEUE = "tick"
 TASKS = "invoiceapp.jobs.tasks"
+
+
+class Kind(StrEnum):
+    """The queues. A worker takes turns between those that it serves (``jobs/worker.py``)."""
+
+    TICK = "tick"
+    FETCH = "fetch"
+    CONVERT = "convert"
+    DELIVER = "deliver"
+    NOTIFY = "notify"
+    WORK = "work"
+    """What people wait for, and what is done at night"""
+
+
+#: Tasks that wait elsewhere than in ``Kind.WORK``.
+_KINDS = {
+    "start_runs": Kind.FETCH, "execute_run": Kind.FETCH,
+    "convert": Kind.CONVERT,
+    "deliver": Kind.DELIVER, "probe": Kind.DELIVER, "collect": Kind.DELIVER, "poll": Kind.DELIVER,
+    "notice": Kind.NOTIFY, "compose": Kind.NOTIFY, "send_mail": Kind.NOTIFY, "call_webhooks": Kind.NOTIFY,
+}  # fmt: skip
 #: Seconds one job may take; batches are far smaller, see ``jobs/tasks.py``.
 JOB_TIMEOUT = 900
 #: Tasks without that limit: a run may read a large company for hours, and renews a lease of its own.
@@ -32,13 +52,18 @@ _WEEK = 7 * 24 * 3600
 WAITS = 30
 
 
-def queue(name: str = QUEUE, connection: Redis | None = None) -> Queue:
+def kind_of(task: str) -> Kind:
+    """The queue in which a task of ``jobs/tasks.py`` waits."""
+    return _KINDS.get(task, Kind.WORK)
+
+
+def queue(kind: Kind, connection: Redis | None = None) -> Queue:
     """The RQ queue; JSON, so that somebody who can write to Redis cannot run code through pickle.
 
     Without ``connection`` the one that gives up soon; a worker, which waits for jobs, brings its own.
     """
     connection = connection or bell_connection()
-    return Queue(name, connection=connection, serializer=JSONSerializer, default_timeout=JOB_TIMEOUT)
+    return Queue(kind.value, connection=connection, serializer=JSONSerializer, default_timeout=JOB_TIMEOUT)
 
 
 def ring(task: str, *ids: str) -> bool:
@@ -49,7 +74,7 @@ def ring(task: str, *ids: str) -> bool:
     limit = _FOR_EVER if task in UNLIMITED else JOB_TIMEOUT
     try:
         if bell_connection().set(_waiting(task, ids), "", nx=True, ex=WAITS):
-            queue().enqueue(f"{TASKS}.{task}", *ids, job_timeout=limit, result_ttl=60, failure_ttl=_WEEK)
+            queue(kind_of(task)).enqueue(f"{TASKS}.{task}", *ids, job_timeout=limit, result_ttl=60, failure_ttl=_WEEK)
     except RedisError as error:
         log.warning("the queue cannot be reached; the clock will find the work: %s", type(error).__name__)
         return False

@@ -29,7 +29,7 @@ def fake(app: Flask) -> Any:
 
 
 def _work(fake: Any) -> None:
-    AppWorker([bell.queue()], connection=fake, serializer=JSONSerializer).work(burst=True, logging_level="CRITICAL")
+    AppWorker.serving(bell.Kind, fake).take_turns(burst=True)
 
 
 def _status(fake: Any, job: Job) -> JobStatus | None:
@@ -44,7 +44,7 @@ def _status(fake: Any, job: Job) -> JobStatus | None:
     ],
 )  # fmt: skip
 def test_no_other_function_is_called(fake: Any, tmp_path: Path, function: str) -> None:
-    job = bell.queue().enqueue_call(function, args=[str(tmp_path / "ran")])
+    job = bell.queue(bell.Kind.WORK).enqueue_call(function, args=[str(tmp_path / "ran")])
     _work(fake)
     assert _status(fake, job) is JobStatus.FAILED
     assert not (tmp_path / "ran").exists() and not fake.llen("rq:queue:work")
@@ -54,16 +54,16 @@ def test_no_method_of_an_object_and_no_callback_is_called(
     fake: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     monkeypatch.setattr(conversion, "convert_due", lambda: 0)
-    job = bell.queue().enqueue(f"{bell.TASKS}.convert")
+    job = bell.queue(bell.Kind.WORK).enqueue(f"{bell.TASKS}.convert")
     callbacks = ("success_callback_name", "failure_callback_name", "stopped_callback_name")
     fake.hset(f"rq:job:{job.id}", mapping=dict.fromkeys(callbacks, "os.abort"))
-    odd = bell.queue().enqueue(f"{bell.TASKS}.convert")
+    odd = bell.queue(bell.Kind.WORK).enqueue(f"{bell.TASKS}.convert")
     fake.hset(f"rq:job:{odd.id}", "data", JSONSerializer.dumps(("format", "{0.__class__}", ["x"], {})))
     _work(fake)
     assert (_status(fake, job), _status(fake, odd)) == (JobStatus.FINISHED, JobStatus.FAILED)
 
 
 def test_pickle_is_not_read(fake: Any, tmp_path: Path) -> None:
-    job = Queue(bell.QUEUE, connection=fake, serializer=DefaultSerializer).enqueue((tmp_path / "ran").touch)
+    job = Queue(bell.Kind.WORK.value, connection=fake, serializer=DefaultSerializer).enqueue((tmp_path / "ran").touch)
     _work(fake)
     assert _status(fake, job) is JobStatus.FAILED and not (tmp_path / "ran").exists()

@@ -26,7 +26,7 @@ def entries(one: Clock) -> set[str]:
 
 
 def ticks(one: Clock) -> int:
-    return bell.queue(bell.TICK_QUEUE).count
+    return bell.queue(bell.Kind.TICK).count
 
 
 def pass_time(one: Clock) -> None:
@@ -39,7 +39,7 @@ def test_the_first_turn_puts_the_entry_in_and_fires_it(fake):
     one = clock(fake)
     one.turn()
     assert entries(one) == set(ENTRIES) and ticks(one) == 1
-    [job] = bell.queue(bell.TICK_QUEUE).jobs
+    [job] = bell.queue(bell.Kind.TICK).jobs
     assert job.func_name == "invoiceapp.jobs.tasks.tick" and job.serializer is JSONSerializer
     one.turn()
     assert ticks(one) == 1, "the next one is due in some seconds"
@@ -74,10 +74,10 @@ def test_two_clocks_enqueue_once(fake):
     first, second = clock(fake), clock(fake)
     first.turn(), second.turn()
     assert ticks(first) == 1
-    bell.queue(bell.TICK_QUEUE).empty()
+    bell.queue(bell.Kind.TICK).empty()
     pass_time(first)
     second.turn(), first.turn()
-    assert bell.queue(bell.TICK_QUEUE).get_job_ids().count("clock-tick") == 1
+    assert bell.queue(bell.Kind.TICK).get_job_ids().count("clock-tick") == 1
     assert entries(first) == {"clock-tick"}
 
 
@@ -86,7 +86,7 @@ def test_ticks_do_not_pile_up_while_no_worker_runs(fake):
     for _ in range(5):
         one.turn()
         pass_time(one)
-    assert bell.queue(bell.TICK_QUEUE).get_job_ids() == ["clock-tick"]
+    assert bell.queue(bell.Kind.TICK).get_job_ids() == ["clock-tick"]
 
 
 def test_a_clock_that_does_not_hold_the_lock_does_nothing(fake):
@@ -154,7 +154,7 @@ def wait_for_ticks(valkey) -> None:
     """Until the clock has rung."""
     with Redis.from_url(valkey.url) as connection:
         for _ in range(150):
-            if connection.llen(f"rq:queue:{bell.TICK_QUEUE}"):
+            if connection.llen(f"rq:queue:{bell.Kind.TICK}"):
                 return
             time.sleep(0.1)
     raise AssertionError("the clock does not tick")

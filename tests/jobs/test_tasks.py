@@ -4,11 +4,12 @@ import pytest
 from rq import Queue
 from rq.job import Job, JobStatus
 from rq.serializers import DefaultSerializer, JSONSerializer
+from support.rings import failed, rung
 
 from invoiceapp.jobs import tasks
 from invoiceapp.jobs.worker import AppWorker
 from invoiceapp.models import db
-from invoiceapp.services import bell
+from invoiceapp.services import background, bell
 from invoiceapp.services.export import conversion, delivery, runs
 
 
@@ -24,35 +25,23 @@ def done(monkeypatch):
 
 
 def work(fake) -> AppWorker:
-    worker = AppWorker([bell.queue(bell.TICK_QUEUE), bell.queue()], connection=fake, serializer=JSONSerializer)
-    worker.work(burst=True, logging_level="CRITICAL")
+    worker = AppWorker.serving(bell.Kind, fake)
+    worker.take_turns(burst=True)
     return worker
 
 
 def test_every_task_is_one_service_call(fake, done):
     bell.ring("execute_run", "01RUN"), bell.ring("convert"), bell.ring("deliver"), bell.ring("tick")
     work(fake)
-    assert done == [("execute", "01RUN"), ("convert",), ("deliver",), ("tick",)]
-    assert bell.queue().count == 0 and bell.queue().failed_job_registry.count == 0
+    assert sorted(done) == [("convert",), ("deliver",), ("execute", "01RUN"), ("tick",)]
+    assert rung() == [] and failed() == 0
 
 
 def test_the_tick_goes_first(fake, done):
     bell.ring("deliver")
-    bell.queue(bell.TICK_QUEUE).enqueue(f"{bell.TASKS}.tick")
+    bell.queue(bell.Kind.TICK).enqueue(f"{bell.TASKS}.tick")
     work(fake)
     assert done == [("tick",), ("deliver",)]
-
-
-@pytest.mark.parametrize(
-    ("task", "service", "name", "batch"),
-    [("convert", conversion, "convert_due", conversion.BATCH), ("deliver", delivery, "deliver_due", delivery.BATCH)],
-)
-def test_a_full_batch_rings_for_the_rest(fake, monkeypatch, task, service, name, batch):
-    sizes = [batch, batch, batch - 1]
-    monkeypatch.setattr(service, name, lambda: sizes.pop(0))
-    bell.ring(task)
-    work(fake)
-    assert sizes == []
 
 
 def test_who_rings_during_a_job_is_heard_after_it(fake, monkeypatch):
@@ -60,7 +49,7 @@ def test_who_rings_during_a_job_is_heard_after_it(fake, monkeypatch):
 
     def rung_meanwhile() -> int:
         bell.ring("deliver"), bell.ring("deliver")
-        seen.append(bell.queue().count)
+        seen.append(len(rung()))
         return 0
 
     outcomes = [rung_meanwhile, lambda: 0]
@@ -74,24 +63,49 @@ def test_kinds_of_work_take_turns_and_a_persons_run_waits_for_one_of_each(fake, 
     def convert() -> int:
         """A month's invoices: each batch is full, and the clock and the conversion ring for the sending."""
         done.append(("convert",))
-        bell.ring("deliver"), bell.ring("deliver"), bell.ring("convert")
+        bell.ring("deliver"), bell.ring("convert")
         if len(done) == 1:
             bell.ring("execute_run", "01RUN")
-        return conversion.BATCH if done.count(("convert",)) < 4 else 0
+        return conversion.BATCH
 
-    batches = iter([delivery.BATCH] * 3)
+    def deliver() -> int:
+        done.append(("deliver",))
+        bell.ring("deliver")
+        return delivery.BATCH
+
     monkeypatch.setattr(conversion, "convert_due", convert)
-    monkeypatch.setattr(delivery, "deliver_due", lambda: done.append(("deliver",)) or next(batches, 0))
-    bell.ring("convert"), bell.ring("convert"), bell.ring("deliver")
-    worker = AppWorker([bell.queue()], connection=fake, serializer=JSONSerializer)
-    worker.work(burst=True, logging_level="CRITICAL", max_jobs=7)
-    assert [call[0] for call in done] == ["convert", "deliver", "convert", "execute", "deliver", "convert", "deliver"]
-    assert bell.queue().count <= 2
+    monkeypatch.setattr(delivery, "deliver_due", deliver)
+    bell.ring("convert"), bell.ring("deliver"), bell.ring("work", "01JOB")
+    monkeypatch.setattr(background, "execute", lambda job_id, _handlers: done.append(("work", job_id)))
+    AppWorker.serving(bell.Kind, fake).take_turns(burst=True, max_jobs=8)
+    kinds = [call[0] for call in done]
+    assert kinds[:4] == ["convert", "deliver", "work", "execute"]
+    assert kinds[4:] == ["convert", "deliver"] * 2
+    assert len(rung()) <= 2
+
+
+def test_a_worker_for_some_kinds_leaves_the_others_alone(fake, done):
+    bell.ring("execute_run", "01RUN"), bell.ring("convert"), bell.ring("deliver")
+    AppWorker.serving([bell.Kind.DELIVER], fake).take_turns(burst=True)
+    assert done == [("deliver",)]
+    assert [job.func_name.rpartition(".")[2] for job in rung()] == ["execute_run", "convert"]
+
+
+def test_the_clocks_tick_is_heard_by_every_worker(fake, done):
+    bell.queue(bell.Kind.TICK).enqueue(f"{bell.TASKS}.tick")
+    AppWorker.serving([bell.Kind.NOTIFY], fake).take_turns(burst=True)
+    assert done == [("tick",)]
+
+
+def test_every_task_has_its_queue():
+    unknown = set(bell._KINDS) - {name for name in vars(tasks) if not name.startswith("_")}
+    assert unknown == set()
+    assert {bell.kind_of(task) for task in ("tick", "work", "delete_due")} == {bell.Kind.WORK}
 
 
 def test_a_job_in_pickle_is_refused_and_its_code_does_not_run(fake, done, tmp_path):
     trap = tmp_path / "ran"
-    pickled = Queue(bell.QUEUE, connection=fake, serializer=DefaultSerializer).enqueue(trap.touch)
+    pickled = Queue(bell.Kind.WORK.value, connection=fake, serializer=DefaultSerializer).enqueue(trap.touch)
     work(fake)
     assert not trap.exists() and done == []
     assert Job.fetch(pickled.id, connection=fake, serializer=JSONSerializer).get_status() is JobStatus.FAILED
@@ -104,7 +118,7 @@ def test_a_job_that_fails_is_kept_and_the_worker_goes_on(fake, done, monkeypatch
     monkeypatch.setattr(conversion, "convert_due", broken)
     bell.ring("convert"), bell.ring("deliver")
     work(fake)
-    assert done == [("deliver",)] and bell.queue().failed_job_registry.count == 1
+    assert done == [("deliver",)] and failed() == 1
 
 
 def test_each_job_leaves_a_clean_session(fake, subscription, monkeypatch):
@@ -121,11 +135,11 @@ def test_each_job_leaves_a_clean_session(fake, subscription, monkeypatch):
 def test_an_unknown_task_fails_alone(fake, done):
     bell.ring("format_disk"), bell.ring("deliver")
     work(fake)
-    assert done == [("deliver",)] and bell.queue().failed_job_registry.count == 1
+    assert done == [("deliver",)] and failed() == 1
 
 
 def test_a_run_of_hours_does_not_look_abandoned(fake, done):
     bell.ring("execute_run", "01RUN"), bell.ring("convert")
-    run, convert = bell.queue().jobs
-    worker = AppWorker([bell.queue()], connection=fake, serializer=JSONSerializer)
+    run, convert = rung()
+    worker = AppWorker.serving(bell.Kind, fake)
     assert worker.get_heartbeat_ttl(run) >= 3600 and worker.get_heartbeat_ttl(convert) == bell.JOB_TIMEOUT + 60

@@ -7,6 +7,7 @@ import time
 import fakeredis
 import pytest
 from rq.serializers import JSONSerializer
+from support.rings import lost, rung
 
 from invoiceapp import create_app, factory
 from invoiceapp.current import bell_connection, redis_connection
@@ -22,14 +23,14 @@ def redis(app):
 
 def test_a_ring_is_one_job_in_json(redis):
     assert bell.ring("execute_run", "01RUN") is True
-    [job] = bell.queue().jobs
+    [job] = rung()
     assert (job.func_name, job.args) == ("invoiceapp.jobs.tasks.execute_run", ["01RUN"])
     assert job.serializer is JSONSerializer and job.timeout == -1
     assert redis.hget(job.key, "data")[:2] != b"\x80\x04"
 
 
 def waiting() -> list[str]:
-    return [" ".join([job.func_name.rpartition(".")[2], *job.args]) for job in bell.queue().jobs]
+    return [" ".join([job.func_name.rpartition(".")[2], *job.args]) for job in rung()]
 
 
 def test_rings_of_one_kind_that_wait_are_one_job(redis):
@@ -49,7 +50,7 @@ def test_a_ring_once_a_worker_has_begun_is_one_more_job(redis):
 def test_a_lost_job_keeps_others_away_for_a_short_while_only(redis):
     bell.ring("deliver")
     [key] = redis.scan_iter("rung:*")
-    bell.queue().empty()
+    lost()
     assert bell.ring("deliver") is True and waiting() == []
     assert 0 < redis.ttl(key) <= bell.WAITS <= 60
     redis.expire(key, 0)
@@ -78,13 +79,13 @@ def test_a_redis_that_is_gone_costs_only_the_ring(app, caplog):
 
 def test_failed_jobs_are_kept_a_week_and_good_ones_a_minute(redis):
     bell.ring("deliver")
-    [job] = bell.queue().jobs
+    [job] = rung()
     assert (job.result_ttl, job.failure_ttl) == (60, 7 * 24 * 3600)
 
 
 def test_a_run_has_no_time_limit_and_other_tasks_have(redis):
     bell.ring("execute_run", "01RUN"), bell.ring("convert"), bell.ring("deliver")
-    assert [job.timeout for job in bell.queue().jobs] == [-1, bell.JOB_TIMEOUT, bell.JOB_TIMEOUT]
+    assert [job.timeout for job in rung()] == [-1, bell.JOB_TIMEOUT, bell.JOB_TIMEOUT]
 
 
 def test_a_redis_that_hangs_holds_nobody(config, monkeypatch):

@@ -7,16 +7,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import Select, or_, select
 
-from invoiceapp.domain.delivery import DeliveryState
-from invoiceapp.models import Adaptor, Delivery, Document, Gateway, Run, RunState, Stage, db, utcnow
+from invoiceapp.models import Run, RunState, db, utcnow
 from invoiceapp.services import background, bell
 from invoiceapp.services.audit import verify as audit_verify
 from invoiceapp.services.configuration import expiries
 from invoiceapp.services.database import transaction
-from invoiceapp.services.delivery import order
-from invoiceapp.services.export import breaker, probing, reach, recovery, standing
+from invoiceapp.services.export import conversion, delivery, probing, reach, recovery
 from invoiceapp.services.four_eyes import letting_go
 from invoiceapp.services.keeping import retention, verifying
 from invoiceapp.services.notifications import calling, composing, mailing, noticing
@@ -81,37 +79,15 @@ def _stuck_runs() -> list[str]:
     return list(db.session.scalars(found.order_by(Run.id).limit(_MOST_RINGS)))
 
 
-def _has_to_convert() -> bool:
-    found = exists().where(
-        Document.stage == Stage.QUEUED,
-        or_(Document.lease_until.is_(None), Document.lease_until < utcnow()),
-        Document.adaptor_id == Adaptor.id,
-        standing.working(),
-        ~standing.is_held_back(),
-    )
-    return bool(db.session.scalar(select(found)))
-
-
-def _has_to_deliver() -> bool:
-    found = exists().where(
-        Delivery.state == DeliveryState.PENDING,
-        Delivery.next_at <= utcnow(),
-        Delivery.gateway_id == Gateway.id,
-        Gateway.paused_at.is_(None),
-        breaker.may_try(),
-        Delivery.adaptor_id == Adaptor.id,
-        standing.working(),
-        standing.within_reach(),
-        ~order.is_early(),
-    )
-    return bool(db.session.scalar(select(found)))
+def _any(found: Select[str]) -> bool:
+    return db.session.scalar(found.limit(1)) is not None
 
 
 #: What to ring for, and whether to; asked inside one transaction.
 _TASKS: dict[str, Callable[[], bool]] = {
     "start_runs": due_runs.waiting,
-    "convert": _has_to_convert,
-    "deliver": _has_to_deliver,
+    "convert": lambda: _any(conversion.with_work()),
+    "deliver": lambda: _any(delivery.with_work()),
     "probe": lambda: bool(probing.due(1)),
     "poll": polling.due,
     "note_problems": lambda: bool(problems.dirty()),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 
 from invoiceapp.current import config
 from invoiceapp.domain.findings import Finding, Text
@@ -30,7 +30,7 @@ from invoiceapp.models import (
     new_id,
     utcnow,
 )
-from invoiceapp.services import bell
+from invoiceapp.services import bell, stopping
 from invoiceapp.services.configuration import sources
 from invoiceapp.services.configuration.settings import resolve
 from invoiceapp.services.database import changed, transaction
@@ -40,6 +40,7 @@ from invoiceapp.services.reach.destination import Destination
 from invoiceapp.sources.base import NotFound, Source, SourceError, UnusableBundle
 
 from . import archive, clearance, drawing, events, interchanges, reasons, selection, standing
+from .fairness import shared_out
 from .outbox import Pdf, SettingsChanged, Work, has_left, keep_blocked, keep_rendition, leave_out, still_ours
 from .rendering import Rendered, broken_settings, pdf_attachment, render
 from .validators import validator
@@ -60,44 +61,63 @@ _LOOK = timedelta(minutes=15)
 
 
 def claim(limit: int = BATCH) -> list[tuple[str, str]]:
-    """Take queued documents of working adaptors for ``LEASE``: (document id, token).
+    """Take queued documents of working adaptors for ``LEASE``, from each the oldest first: (document id, token).
 
     Left alone is what a paused network gateway would have to find a way for.
     """
-    now, token = utcnow(), new_id()
+    token = new_id()
     with transaction() as session:
-        due = (
-            select(Document.id)
-            .where(
-                Document.stage == Stage.QUEUED,
-                or_(Document.lease_until.is_(None), Document.lease_until < now),
-                Document.adaptor_id.in_(select(Adaptor.id).where(standing.working())),
-                ~standing.is_held_back(),
-            )
-            .order_by(Document.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=Document)
-            # In a WITH, because PostgreSQL may run a subquery more than once and claim more than the limit.
-            .cte("due")
-        )
-        ids = session.scalars(
-            update(Document)
-            .where(Document.id.in_(select(due.c.id)))
-            .values(lease_until=now + LEASE, lease_token=token)
-            .returning(Document.id)
-            .execution_options(synchronize_session=False)
-        ).all()
+        waiting = session.scalars(with_work()).all()
+        ids = shared_out(waiting, limit, lambda adaptor_id, most: _claim_of(adaptor_id, most, token))
     return [(document_id, token) for document_id in ids]
+
+
+def is_free() -> ColumnElement[bool]:
+    """Of a document: it waits for its conversion, and nobody works on it."""
+    return and_(
+        Document.stage == Stage.QUEUED,
+        or_(Document.lease_until.is_(None), Document.lease_until < utcnow()),
+        ~standing.is_held_back(),
+    )
+
+
+def with_work() -> Select[str]:
+    """Ids of the adaptors that have something to convert."""
+    found = select(Document.id).where(Document.adaptor_id == Adaptor.id, is_free())
+    return select(Adaptor.id).where(standing.working(), found.exists())
+
+
+def _claim_of(adaptor_id: str, most: int, token: str) -> Sequence[str]:
+    """Ids of ``most`` documents of one adaptor, now ours. Inside the caller's transaction."""
+    due = (
+        select(Document.id)
+        .where(Document.adaptor_id == adaptor_id, is_free())
+        .order_by(Document.id)
+        .limit(most)
+        .with_for_update(skip_locked=True, of=Document)
+        # In a WITH, because PostgreSQL may run a subquery more than once and claim more than the limit.
+        .cte("due")
+    )
+    return db.session.scalars(
+        update(Document)
+        .where(Document.id.in_(select(due.c.id)))
+        .values(lease_until=utcnow() + LEASE, lease_token=token)
+        .returning(Document.id)
+        .execution_options(synchronize_session=False)
+    ).all()
 
 
 def convert_due(limit: int = BATCH) -> int:
     """Convert one batch; how many were taken. One bad document never stops the others."""
     claimed = claim(limit)
+    if len(claimed) == limit:
+        # There may be more: another worker need not wait until this batch is done.
+        bell.ring("convert")
     started = time.monotonic()
     with ExitStack() as stack:
         opened: dict[str, Source] = {}
         for position, (document_id, token) in enumerate(claimed):
-            if time.monotonic() - started > _BUDGET:
+            if stopping.asked() or time.monotonic() - started > _BUDGET:
                 _give_back(claimed[position:])
                 break
             _convert_safely(document_id, token, opened, stack)

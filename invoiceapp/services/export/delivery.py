@@ -18,13 +18,14 @@ from collections.abc import Iterable
 from datetime import timedelta
 from itertools import groupby
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select, update
 from sqlalchemy.exc import OperationalError
 
 from invoiceapp.domain.delivery import DeliveryState, Mover
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Refused, Rejected, Transport, TransportError, Unavailable, Unknown
 from invoiceapp.models import Adaptor, Attempt, Delivery, Gateway, db, new_id, utcnow
+from invoiceapp.services import bell, stopping
 from invoiceapp.services.configuration import gateways, releasing
 from invoiceapp.services.configuration.seen import keep_renewed, note_seen
 from invoiceapp.services.database import transaction
@@ -35,6 +36,7 @@ from invoiceapp.services.reach import endpoints
 
 from . import archive, breaker, elsewhere, events, four_eyes, outcomes, slots, standing, trials
 from .consignments import consignment_of
+from .fairness import shared_out
 
 log = logging.getLogger(__name__)
 
@@ -69,52 +71,76 @@ _CHANGED = Text(
 
 
 def claim(limit: int = BATCH) -> list[Lease]:
-    """Lease due deliveries, oldest first, grouped by gateway.
+    """Lease due deliveries, from each adaptor the oldest first, grouped by gateway.
 
     Left alone is what belongs to an adaptor that is switched off, what a test adaptor would send to a live gateway,
     what would go through a gateway that is paused or rests, and a credit note before its invoice.
     """
     require(S.PENDING, S.LEASED, Mover.DISPATCHER)
+    with transaction() as session:
+        waiting = session.scalars(with_work()).all()
+        leases = shared_out(waiting, limit, _claim_of)
+    return sorted(leases, key=lambda lease: (lease.gateway_id, lease.delivery_id))
+
+
+def _may_leave() -> ColumnElement[bool]:
+    """Whether a delivery may leave now, for queries that have ``Delivery``, ``Gateway`` and ``Adaptor``."""
+    return and_(
+        Delivery.state == S.PENDING,
+        Delivery.next_at <= utcnow(),
+        Gateway.paused_at.is_(None),
+        breaker.may_try(),
+        standing.working(),
+        standing.within_reach(),
+        ~order.is_early(),
+    )
+
+
+def with_work() -> Select[str]:
+    """Ids of the adaptors that have something to send."""
+    found = exists().where(Delivery.adaptor_id == Adaptor.id, Gateway.id == Delivery.gateway_id, _may_leave())
+    return select(Adaptor.id).where(standing.working(), found)
+
+
+def _claim_of(adaptor_id: str, most: int) -> list[Lease]:
+    """Leases on ``most`` deliveries of one adaptor. Inside the caller's transaction."""
     now = utcnow()
     due = (
         select(Delivery.id)
         .join(Gateway, Gateway.id == Delivery.gateway_id)
         .join(Adaptor, Adaptor.id == Delivery.adaptor_id)
-        .where(
-            Delivery.state == S.PENDING,
-            Delivery.next_at <= now,
-            Gateway.paused_at.is_(None),
-            breaker.may_try(),
-            standing.working(),
-            standing.within_reach(),
-            ~order.is_early(),
-        )
+        .where(Adaptor.id == adaptor_id, _may_leave())
         .order_by(Delivery.next_at, Delivery.id)
-        .limit(limit)
+        .limit(most)
         .with_for_update(skip_locked=True, of=Delivery)
         # In a WITH, because PostgreSQL may run a subquery more than once and claim more than the limit.
         .cte("due")
     )
-    with transaction() as session:
-        rows = session.execute(
-            update(Delivery)
-            .where(Delivery.id.in_(select(due.c.id)), Delivery.state == S.PENDING)
-            .values(state=S.LEASED, fence=Delivery.fence + 1, lease_owner=owner(), next_at=now + LEASE, updated_at=now)
-            .returning(Delivery.id, Delivery.gateway_id, Delivery.fence)
-            .execution_options(synchronize_session=False)
-        ).all()
-    return sorted((Lease(*row) for row in rows), key=lambda lease: (lease.gateway_id, lease.delivery_id))
+    rows = db.session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(select(due.c.id)), Delivery.state == S.PENDING)
+        .values(state=S.LEASED, fence=Delivery.fence + 1, lease_owner=owner(), next_at=now + LEASE, updated_at=now)
+        .returning(Delivery.id, Delivery.gateway_id, Delivery.fence)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return [Lease(*row) for row in rows]
 
 
 def deliver_due(limit: int = BATCH) -> int:
     """Send one batch; how many were claimed. A gateway's connection is kept for its part of the batch."""
     leases = claim(limit)
+    if len(leases) == limit:
+        # There may be more: another worker need not wait until this batch is sent.
+        bell.ring("deliver")
     for gateway_id, group in groupby(leases, key=lambda lease: lease.gateway_id):
         _deliver_group(gateway_id, list(group))
     return len(leases)
 
 
 def _deliver_group(gateway_id: str, leases: list[Lease]) -> None:
+    if stopping.asked():
+        _return(leases)
+        return
     with transaction():
         gateway = db.session.get_one(Gateway, gateway_id, populate_existing=True)
         opened = standing.opened(gateway)
@@ -153,7 +179,7 @@ class _Group:
         """Send them one after another; what is left where the gateway may not go on is given back."""
         started = time.monotonic()
         for position, lease in enumerate(leases):
-            if time.monotonic() - started > _BUDGET or not self._slot.renew():
+            if stopping.asked() or time.monotonic() - started > _BUDGET or not self._slot.renew():
                 _return(leases[position:])
                 return
             try:

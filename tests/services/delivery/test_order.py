@@ -36,7 +36,7 @@ def credit(ready):
 def is_free(row: Delivery) -> bool:
     """Whether a worker and the clock agree that it can go."""
     db.session.expire_all()
-    rings = tick._has_to_deliver()
+    rings = tick._any(delivery.with_work())
     db.session.rollback()
     taken = row.id in {lease.delivery_id for lease in delivery.claim()}
     assert rings is taken, "a worker is rung exactly where there is something to claim"
@@ -57,10 +57,10 @@ def test_it_waits_exactly_while_its_invoice_may_still_leave_or_nobody_knows(read
     later = utcnow() + timedelta(hours=1)
     waiting = [credit(ready(state, state, next_at=later).document, f"K-{state}") for state in sorted(WAITS)]
     assert all(waits(row) for row in waiting)
-    assert not tick._has_to_deliver() and delivery.claim() == [], "and no worker is rung in vain"
+    assert not tick._any(delivery.with_work()) and delivery.claim() == [], "and no worker is rung in vain"
     free = [credit(ready(state, state, next_at=None).document, f"K-{state}") for state in sorted(set(S) - WAITS)]
     assert not any(waits(row) for row in free)
-    assert tick._has_to_deliver()
+    assert tick._any(delivery.with_work())
     db.session.rollback()
     ids = {row.id for row in free}
     assert {lease.delivery_id for lease in delivery.claim()} == ids
