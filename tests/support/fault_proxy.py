@@ -134,6 +134,7 @@ class FaultProxy:
         self._target, self._ftp = target, ftp
         self._pairs: list[_Pair] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._opened: list[socket.socket] = []
         self._loop = asyncio.new_event_loop()
         self._over = asyncio.Event()
         self._listener = _listen()
@@ -179,6 +180,9 @@ class FaultProxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A task that was ended before its first step has closed nothing.
+        for end in self._opened:
+            end.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -188,10 +192,26 @@ class FaultProxy:
     async def _accept(self, listener: socket.socket, target: int, most: int | None = None) -> None:
         with listener:
             while most is None or most > 0:
-                client, _ = await self._loop.sock_accept(listener)
+                await self._readable(listener)
+                # Not by ``sock_accept``: one that is ended at the wrong moment loses the connection that it has taken.
+                try:
+                    client, _ = listener.accept()
+                except BlockingIOError:
+                    # It has gone away again.
+                    continue
+                client.setblocking(False)
+                self._opened.append(client)
                 most = None if most is None else most - 1
                 fault, self.accepted = self.plan(self.accepted), self.accepted + 1
                 self._start(self._connection(client, target, fault))
+
+    async def _readable(self, end: socket.socket) -> None:
+        ready = asyncio.Event()
+        self._loop.add_reader(end, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            self._loop.remove_reader(end)
 
     async def _connection(self, client: socket.socket, target: int, fault: Fault) -> None:
         with client, _socket() as server:
@@ -246,6 +266,7 @@ class FaultProxy:
     def _through_us(self, reply: re.Match[bytes]) -> bytes:
         """The reply to PASV, with a port of ours that leads to the one that it names."""
         listener = _listen()
+        self._opened.append(listener)
         self._start(self._accept(listener, int(reply[2]) * 256 + int(reply[3]), 1))
         high, low = divmod(int(listener.getsockname()[1]), 256)
         return reply[1] + f"{high},{low}".encode()
