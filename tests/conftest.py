@@ -21,21 +21,20 @@ from typing import Any
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
-from jinja2 import BytecodeCache, FileSystemBytecodeCache
+from jinja2 import BytecodeCache
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from sqlalchemy import create_engine
+from support.compiled import compiled_addresses, compiled_rules, compiled_statements, compiled_templates  # noqa: F401
 from support.postgres import PostgresCluster
-from werkzeug.routing import Rule
 
 from invoiceapp import create_app
 from invoiceapp.config import Config
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.domain.schedules import Kind, Timing
-from invoiceapp.formats.validation.validator import Validator
 from invoiceapp.models import (
     Adaptor,
     Customer,
@@ -56,7 +55,6 @@ from invoiceapp.models import (
     utcnow,
 )
 from invoiceapp.outbound.guard import networks
-from invoiceapp.services.export import validators
 from invoiceapp.services.reach.silence import SILENCE
 from invoiceapp.services.sign_in import sessions
 
@@ -166,46 +164,6 @@ def config(tmp_path: Path, database_url: str) -> Config:
     )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def compiled_addresses() -> Iterator[None]:
-    """Each test has an app of its own, and Werkzeug compiles a function for each of its rules: most of what an app costs.
-
-    The function depends on the rule's words only, so the next app takes the same one.
-    """
-    compiled: dict[Any, Any] = {}
-    compile_anew = Rule._compile_builder
-
-    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
-        if key not in compiled:
-            compiled[key] = compile_anew(rule, append_unknown)
-        return compiled[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", compile_once)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled_rules() -> Iterator[None]:
-    """Each test has a folder of rules of its own, mostly an empty one: then the same bundled rules, compiled once."""
-    bundled = Validator(None, today=lambda: validators.today())
-    own = validators._validator
-
-    def shared(rules_dir: Path) -> Validator:
-        return own(rules_dir) if rules_dir.is_dir() and any(rules_dir.iterdir()) else bundled
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validators, "_validator", shared)
-        yield
-
-
-@pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
-    """Each test has an app of its own, and compiling its templates anew takes half of a page's time."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-
-
 def _forget_last_request() -> None:
     """The app context of a test lasts; without this, whoever asked first would be taken for whoever asks next."""
     for name in list(g):
@@ -213,7 +171,7 @@ def _forget_last_request() -> None:
 
 
 @pytest.fixture
-def app(config: Config, has_pages: bool, compiled_templates: BytecodeCache) -> Iterator[Flask]:
+def app(config: Config, has_pages: bool, compiled_templates: BytecodeCache) -> Iterator[Flask]:  # noqa: F811
     """The app on an empty database; an app context is pushed."""
     app = create_app(config, pages=has_pages)
     app.jinja_env.bytecode_cache = compiled_templates
