@@ -53,6 +53,8 @@ class Run(Identified, Base):
     """Who asked for another run while this one was active; it is queued as this one ends"""
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_token: Mapped[str | None] = mapped_column(String(40))
+    cursor: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """Where the next slice goes on (``services/export/run_cursor.py``); None before the first one and after the last"""
     read: Mapped[int] = mapped_column(Integer, default=0)
     queued: Mapped[int] = mapped_column(Integer, default=0)
     not_activated: Mapped[int] = mapped_column(Integer, default=0)

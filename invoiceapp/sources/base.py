@@ -19,6 +19,8 @@ from invoiceapp.domain.invoice import Attachment, DocumentType, Invoice
 from invoiceapp.domain.settings import Settings
 from invoiceapp.outbound.guard import Guard
 
+from .pace import UNLIMITED, Pace
+
 #: Without an administrator's exceptions.
 STRICT = Guard()
 
@@ -127,6 +129,19 @@ class DocumentQuery:
     ids: tuple[str, ...] = ()
 
 
+#: A place in the reading of one query: JSON that only the source understands, of some hundred bytes at most.
+Bookmark = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the documents that match a query; to be read before the next part is asked for."""
+
+    documents: Iterator[SourceDocument]
+    bookmark: Bookmark | None = None
+    """Where the next part begins, for whoever goes on later; None where there is no stopping after this one"""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """What became of a bundle: an invoice unless a fatal finding forbids it."""
@@ -206,9 +221,12 @@ class Source(ABC):
     volatile: ClassVar[frozenset[str]] = frozenset()
     """Properties of records that change without the document being another one: payment, sending, downloads"""
 
-    def __init__(self, credentials: Mapping[str, Any], *, guard: Guard = STRICT) -> None:
-        """``guard``: what may be connected to; sources open connections through it only (``outbound``)."""
-        self.credentials, self.guard = credentials, guard
+    def __init__(self, credentials: Mapping[str, Any], *, guard: Guard = STRICT, pace: Pace = UNLIMITED) -> None:
+        """``guard``: what may be connected to; sources open connections through it only (``outbound``).
+
+        ``pace``: before each request they wait for their turn in it.
+        """
+        self.credentials, self.guard, self.pace = credentials, guard, pace
         self.skipped: list[tuple[str, SourceError]] = []
         """Records that ``documents`` could not read, by id; the others went on"""
 
@@ -223,6 +241,14 @@ class Source(ABC):
     @abstractmethod
     def documents(self, query: DocumentQuery) -> Iterator[SourceDocument]:
         """Approved documents that match, oldest approval first, each once."""
+
+    def parts(self, query: DocumentQuery, after: Bookmark | None = None) -> Iterator[Part]:
+        """The same as ``documents``, with places between which the reading may be left and gone on with ``after`` one.
+
+        Nothing that is there all the time is missed, however the list changes meanwhile; what an earlier part had
+        may come again. This default is for sources that cannot go on: all is one part.
+        """
+        yield Part(self.documents(query))
 
     @abstractmethod
     def tax_rates(self) -> list[Mapping[str, Any]]:

@@ -1,21 +1,28 @@
-"""The reading of one run: customers and documents are kept chunk by chunk while its lease holds."""
+"""One slice of a run: customers and documents are kept chunk by chunk while its lease holds.
+
+A slice ends at the first place, after ``background.SLICE`` seconds, from which the source can go on, or at once where the
+worker is to stop. Each chunk is committed with its counts and with the cursor (``run_cursor.py``), so a slice whose
+worker is killed costs no more than reading its last part again: documents of it that are kept already are not counted
+again, for ``Document.read_run_id`` names the run.
+"""
 
 from __future__ import annotations
 
 import itertools
-import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from invoiceapp import tracing
 from invoiceapp.domain.findings import Text
-from invoiceapp.models import Adaptor, FoundGroup, Run, RunState, utcnow
-from invoiceapp.services import bell
+from invoiceapp.models import Adaptor, Document, FoundGroup, Run, RunState, db, utcnow
+from invoiceapp.services import background, bell, stopping
 from invoiceapp.services.configuration import customer_reading, sources
 from invoiceapp.services.database import changed, transaction
-from invoiceapp.services.errors import text_dict
+from invoiceapp.services.errors import Conflict, text_dict
 from invoiceapp.sources.base import (
     CredentialsRefused,
     DocumentQuery,
@@ -27,19 +34,105 @@ from invoiceapp.sources.base import (
 )
 
 from . import documents, events, found, run_queue, standing
-from .run_queries import query_from_json
-
-log = logging.getLogger(__name__)
+from .run_cursor import Cursor
 
 #: Of a run; renewed while it reads.
 LEASE = timedelta(minutes=5)
 #: How often a run renews its lease while a slow source hands out documents.
 _RENEWAL = timedelta(minutes=1)
 _CHUNK = 50
-#: Records that are tried again in every run; each costs a request.
-MOST_RETRIES = 300
-#: Documents that a manual run names as left out by the settings; of more it gives the number.
-MOST_NAMED = 200
+_OTHER_COMPANY = Text(
+    "Adaptoren blev forbundet med en anden virksomhed, mens kørslen læste. Start en ny kørsel.",
+    "The adaptor was connected to another company while the run was reading. Start a new run.",
+)
+
+
+class LeaseLost(Exception):
+    """Another worker has the run; what we would write is theirs to write."""
+
+
+class Stopping(Exception):
+    """This worker is asked to stop; another one goes on."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One slice as it goes on."""
+
+    run_id: str
+    adaptor_id: str
+    token: str
+    query: DocumentQuery
+    cursor: Cursor
+    begun: float = field(default_factory=time.monotonic)
+    taken: int = 0
+    """Of ``Source.skipped``, how many the cursor has"""
+    is_finished: bool = False
+    """Whether this was the last slice"""
+    has_read: bool = False
+    """Whether the run has read any document; known once it is finished"""
+    followed_by: str | None = None
+    """The run that somebody asked for meanwhile"""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the slice should end."""
+        return time.monotonic() - self.begun >= background.SLICE
+
+
+def read(run_id: str, token: str) -> Work:
+    """One slice, of which the last finishes the run. No transaction is open while the source is asked.
+
+    Raises ``SourceError``, ``ServiceError``, and ``LeaseLost`` where another worker has the run.
+    """
+    with transaction() as session:
+        run = session.get_one(Run, run_id, populate_existing=True)
+        adaptor = session.get_one(Adaptor, run.adaptor_id, populate_existing=True)
+        tracing.about(adaptor=adaptor.id)
+        standing.require(adaptor)
+        cursor, company = Cursor.of(run, adaptor), adaptor.organization
+        if cursor.company != (company or {}).get("id"):
+            raise Conflict(_OTHER_COMPANY)
+        work = Work(run.id, adaptor.id, token, cursor.query(run), cursor)
+        opened = sources.open_source(adaptor)
+    with opened as source:
+        sources.require_company(source, company)
+        try:
+            is_read = _read_all(work, source)
+        except Stopping:
+            is_read = False
+    if is_read:
+        _finish(work)
+    else:
+        _let_go(work)
+    return work
+
+
+def _read_all(work: Work, source: Source) -> bool:
+    """Read on; whether there is nothing more to read. Raises ``Stopping``, ``LeaseLost``."""
+    if not work.cursor.customers_read:
+        customer_reading.read_customers(work.adaptor_id, source, lambda: _renew(work))
+        _take_skipped(work, source)
+        work.cursor.customers_read = True
+    if work.cursor.to_try is None:
+        if not _read_list(work, source):
+            return False
+        work.cursor.to_try = _still_to_try(work)
+    return _try_again(work, source)
+
+
+def _read_list(work: Work, source: Source) -> bool:
+    """Read on in the source's list; whether it was read to its end."""
+    for part in source.parts(work.query, work.cursor.bookmark):
+        _keep_all(work, part.documents)
+        if part.bookmark is not None:
+            # What was skipped is noted together with the place behind it.
+            _note_unread(work, source)
+            work.cursor.bookmark = part.bookmark
+            if work.is_over:
+                return False
+    _note_unread(work, source)
+    return True
 
 
 def _chunks(items: Iterator[SourceDocument]) -> Iterator[list[SourceDocument]]:
@@ -47,111 +140,25 @@ def _chunks(items: Iterator[SourceDocument]) -> Iterator[list[SourceDocument]]:
         yield chunk
 
 
-def _query(run: Run, adaptor: Adaptor) -> DocumentQuery:
-    since = datetime.fromisoformat(adaptor.watermark) if adaptor.watermark and run.moves_watermark else None
-    query = query_from_json(run.query, since)
-    if run.moves_watermark and since is None and adaptor.start_date:
-        return query_from_json({**run.query, "first_date": adaptor.start_date.isoformat()})
-    return query
-
-
-class LeaseLost(Exception):
-    """Another worker has the run; what we would write is theirs to write."""
-
-
-def read(run_id: str, token: str) -> Work:
-    """Everything that a run does. No transaction is open while the source is asked.
-
-    Raises ``SourceError``, ``ServiceError``, and ``LeaseLost`` where another worker has the run.
-    """
-    with transaction() as session:
-        run = session.get_one(Run, run_id, populate_existing=True)
-        adaptor = session.get_one(Adaptor, run.adaptor_id, populate_existing=True)
-        standing.require(adaptor)
-        work = Work(run.id, adaptor.id, token, newest=adaptor.watermark)
-        query, waiting = _query(run, adaptor), list(adaptor.retry_ids) if run.moves_watermark else []
-        company, opened = adaptor.organization, sources.open_source(adaptor)
-    with opened as source:
-        sources.require_company(source, company)
-        customer_reading.read_customers(work.adaptor_id, source, lambda: _renew(work))
-        of_customers = len(source.skipped)
-        _keep_all(work, source.documents(query))
-        work.failed = _ids_of(source.skipped[of_customers:])
-        reached = work.newest
-        _try_again(work, source, [one for one in waiting if one not in work.seen and one not in work.failed])
-        # A record that was asked for by name says nothing about the others of its time.
-        work.newest = reached
-        unread = _problems(source)
-        missing = _missing(query.numbers, work, has_unread=len(source.skipped) > of_customers)
-        _finish(run_id, token, work, [*missing, *unread])
-    return work
-
-
-@dataclass(slots=True)
-class Work:
-    """One pass as it goes on."""
-
-    run_id: str
-    adaptor_id: str
-    token: str
-    newest: str | None
-    seen: set[str] = field(default_factory=set)
-    """The source's ids of the documents that were kept"""
-    numbers: set[str] = field(default_factory=set)
-    """Their numbers"""
-    failed: list[str] = field(default_factory=list)
-    """The source's ids of the documents that could not be read, to be tried again; oldest approval first"""
-    failed_again: list[str] = field(default_factory=list)
-    """The same of those that earlier runs could not read either, so older ones"""
-    left_out: list[dict[str, str]] = field(default_factory=list)
-    """What a person asked for and the settings leave out"""
-    followed_by: str | None = None
-    """The run that somebody asked for meanwhile"""
-
-
-def _ids_of(skipped: Sequence[tuple[str, SourceError]]) -> list[str]:
-    """Ids that are worth another try: not the ones that the source does not name, nor what it no longer has."""
-    found = (record_id for record_id, error in skipped if record_id != "?" and not isinstance(error, NotFound))
-    return list(dict.fromkeys(found))
-
-
 def _keep_all(work: Work, read: Iterator[SourceDocument]) -> None:
     for chunk in _chunks(_held(work, read)):
-        work.left_out += _keep(work.run_id, work.adaptor_id, work.token, chunk)
+        # A record that was asked for by its id says nothing about the others of its time.
+        if work.cursor.to_try is None:
+            work.cursor.newest = _newest(work.cursor.newest, chunk)
+        _keep(work, chunk)
         bell.ring("convert")
-        work.newest = _newest(work.newest, chunk)
-        work.seen.update(item.id for item in chunk)
-        work.numbers.update(item.number for item in chunk)
 
 
 def _held(work: Work, read: Iterator[SourceDocument]) -> Iterator[SourceDocument]:
-    """The same documents; the lease is renewed where a chunk takes long to fill. Raises ``LeaseLost``."""
+    """The same documents; the lease is renewed where a chunk takes long to fill. Raises ``LeaseLost``, ``Stopping``."""
     renewed = utcnow()
     for item in read:
+        if stopping.asked():
+            raise Stopping
         if utcnow() - renewed > _RENEWAL:
             _renew(work)
             renewed = utcnow()
         yield item
-
-
-def _try_again(work: Work, source: Source, waiting: Sequence[str]) -> None:
-    """Read records that earlier runs could not. Whatever is wrong with them now, the run goes on. Raises ``LeaseLost``.
-
-    One by one, so that a record that makes the source itself fail takes none of the others with it.
-    """
-    for position, document_id in enumerate(waiting):
-        _renew(work)
-        before = len(source.skipped)
-        try:
-            _keep_all(work, source.documents(DocumentQuery(ids=(document_id,))))
-        except (SourceUnavailable, CredentialsRefused) as error:
-            source.skipped.append((document_id, error))
-            # Perhaps only this one makes the source fail: next time it is the last one, not the first.
-            work.failed_again.extend([*waiting[position + 1 :], document_id])
-            return
-        except SourceError as error:
-            source.skipped.append((document_id, error))
-        work.failed_again.extend(_ids_of(source.skipped[before:]))
 
 
 def _newest(seen: str | None, chunk: Sequence[SourceDocument]) -> str | None:
@@ -160,114 +167,139 @@ def _newest(seen: str | None, chunk: Sequence[SourceDocument]) -> str | None:
     return max(filter(None, (seen, *approved)), default=None)
 
 
+def _still_to_try(work: Work) -> list[str]:
+    """What earlier runs could not read, and this one has not met."""
+    with transaction() as session:
+        run = session.get_one(Run, work.run_id)
+        waiting = list(session.get_one(Adaptor, work.adaptor_id).retry_ids) if run.moves_watermark else []
+        met = {*_counted(work, waiting), *work.cursor.failed}
+    return [one for one in waiting if one not in met]
+
+
+def _try_again(work: Work, source: Source) -> bool:
+    """Read records that earlier runs could not; whether all were tried. Whatever is wrong with them now, the run goes on.
+
+    One by one, so that a record that makes the source itself fail takes none of the others with it. Raises
+    ``LeaseLost``, ``Stopping``.
+    """
+    cursor = work.cursor
+    while cursor.to_try:
+        _renew(work)
+        document_id, *rest = cursor.to_try
+        try:
+            _keep_all(work, source.documents(DocumentQuery(ids=(document_id,))))
+        except SourceError as error:
+            source.skipped.append((document_id, error))
+            if isinstance(error, SourceUnavailable | CredentialsRefused):
+                # Perhaps only this one makes the source fail: next time it is the last one, not the first.
+                cursor.failed_again += rest
+                rest = []
+        cursor.failed_again += _ids_of(_take_skipped(work, source))
+        cursor.to_try = rest
+        if rest and work.is_over:
+            return False
+    return True
+
+
+def _take_skipped(work: Work, source: Source) -> list[tuple[str, SourceError]]:
+    """Note what the source could not read since the last time: one broken record never spoils the rest."""
+    new = source.skipped[work.taken :]
+    work.taken = len(source.skipped)
+    work.cursor.unread.add(text_dict(error.text, id=record_id) for record_id, error in new)
+    return new
+
+
+def _note_unread(work: Work, source: Source) -> None:
+    """The same of documents, which are tried again."""
+    if new := _take_skipped(work, source):
+        work.cursor.has_unread = True
+        work.cursor.fail(_ids_of(new))
+
+
+def _ids_of(skipped: Sequence[tuple[str, SourceError]]) -> list[str]:
+    """Ids that are worth another try: not the ones that the source does not name, nor what it no longer has."""
+    found = (record_id for record_id, error in skipped if record_id != "?" and not isinstance(error, NotFound))
+    return list(dict.fromkeys(found))
+
+
+def _counted(work: Work, source_ids: Sequence[str]) -> set[str]:
+    """Of these ids, the documents that this run has counted. In the caller's transaction."""
+    its_own = (Document.adaptor_id == work.adaptor_id, Document.read_run_id == work.run_id)
+    return set(db.session.scalars(select(Document.source_id).where(*its_own, Document.source_id.in_(source_ids))))
+
+
 def _renew(work: Work) -> None:
-    """Keep the run for another ``LEASE``. Raises ``LeaseLost`` where somebody else has it."""
-    with transaction() as session:
-        result = session.execute(
-            update(Run)
-            .where(Run.id == work.run_id, Run.lease_token == work.token, Run.state == RunState.RUNNING)
-            .values(lease_until=utcnow() + LEASE)
-        )
-        if not changed(result):
-            raise LeaseLost
+    """Keep the run for another ``LEASE``. Raises ``LeaseLost`` where somebody else has it, ``Stopping``."""
+    if stopping.asked():
+        raise Stopping
+    with transaction():
+        _write(work, lease_until=utcnow() + LEASE)
 
 
-def _keep(run_id: str, adaptor_id: str, token: str, chunk: Sequence[SourceDocument]) -> list[dict[str, str]]:
-    """Keep a chunk; what of it the settings leave out. Raises ``LeaseLost``, ``Conflict`` once the adaptor is switched off."""
+def _write(work: Work, **values: object) -> None:
+    """Write to the run, in the caller's transaction. Raises ``LeaseLost`` where somebody else has it."""
+    result = db.session.execute(
+        update(Run)
+        .where(Run.id == work.run_id, Run.lease_token == work.token, Run.state == RunState.RUNNING)
+        .values({"cursor": work.cursor.to_json(), **values})
+        .execution_options(synchronize_session=False)
+    )
+    if not changed(result):
+        raise LeaseLost
+
+
+def _keep(work: Work, chunk: Sequence[SourceDocument]) -> None:
+    """Keep a chunk and what it counts. Raises ``LeaseLost``, ``Conflict`` once the adaptor is switched off."""
     with transaction() as session:
-        run = session.get_one(Run, run_id)
-        adaptor = session.get_one(Adaptor, adaptor_id, populate_existing=True)
+        run = session.get_one(Run, work.run_id)
+        adaptor = session.get_one(Adaptor, work.adaptor_id, populate_existing=True)
         standing.require(adaptor)
-        tally = documents.ingest(run, adaptor, chunk)
+        counted = _counted(work, [item.id for item in chunk])
+        fresh = [item for item in chunk if item.id not in counted]
+        ids = [item.id for item in fresh]
+        tally = documents.ingest(run, adaptor, fresh)
         if found.is_finding(run):
-            groups = found.keep(run, adaptor, [item.id for item in chunk])
+            groups = found.keep(run, adaptor, ids)
             tally.not_activated = groups[FoundGroup.NOT_ACTIVATED]
             tally.already_exported = groups[FoundGroup.EXPORTED]
-        result = session.execute(
-            update(Run)
-            .where(Run.id == run_id, Run.lease_token == token, Run.state == RunState.RUNNING)
-            .values(
-                lease_until=utcnow() + LEASE,
-                read=Run.read + tally.read,
-                queued=Run.queued + tally.queued,
-                not_activated=Run.not_activated + tally.not_activated,
-                already_exported=Run.already_exported + tally.already_exported,
-            )
+        session.flush()
+        session.execute(
+            update(Document)
+            .where(Document.adaptor_id == adaptor.id, Document.source_id.in_(ids))
+            .values(read_run_id=run.id)
             .execution_options(synchronize_session=False)
         )
-        if not changed(result):
-            raise LeaseLost
-        return tally.left_out
-
-
-def _named(left_out: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """The first ``MOST_NAMED``, and how many there are besides."""
-    more = len(left_out) - MOST_NAMED
-    if more <= 0:
-        return list(left_out)
-    text = Text(
-        f"Yderligere {more} dokumenter er udeladt på samme måde.",
-        f"{more} more documents are left out in the same way.",
-    )
-    return [*left_out[:MOST_NAMED], text_dict(text, id="…")]
-
-
-def _problems(source: Source) -> list[dict[str, str]]:
-    """Records that the source could not read, one broken one never spoiling the rest."""
-    return [text_dict(error.text, id=record_id) for record_id, error in source.skipped]
-
-
-def _missing(asked: Sequence[str], work: Work, *, has_unread: bool) -> list[dict[str, str]]:
-    """An entry for each number that was asked for and not read."""
-    return [
-        text_dict(_not_found(number, has_unread), id=number)
-        for number in dict.fromkeys(asked)
-        if number not in work.numbers
-    ]
-
-
-def _not_found(number: str, has_unread: bool) -> Text:
-    if has_unread:
-        # A record that cannot be read may be the very one: its number is not known.
-        return Text(
-            f"{number} blev ikke fundet blandt de dokumenter, der kunne læses.",
-            f"{number} was not found among the documents that could be read.",
+        work.cursor.left_out.add(tally.left_out)
+        read = {item.number for item in fresh} & set(work.query.numbers)
+        work.cursor.numbers = sorted(read | set(work.cursor.numbers))
+        _write(
+            work,
+            lease_until=utcnow() + LEASE,
+            read=Run.read + tally.read,
+            queued=Run.queued + tally.queued,
+            not_activated=Run.not_activated + tally.not_activated,
+            already_exported=Run.already_exported + tally.already_exported,
         )
-    return Text(
-        f"{number} findes ikke i regnskabet. Kun godkendte fakturaer og kreditnotaer læses.",
-        f"{number} does not exist in the accounts. Only approved invoices and credit notes are read.",
-    )
 
 
-def _to_retry(work: Work) -> list[str]:
-    """The newest ``MOST_RETRIES``: so many broken records are a change in the source, and need a person."""
-    failed = len(work.failed) + len(work.failed_again)
-    if failed > MOST_RETRIES:
-        log.error("run %s: %d records could not be read, too many to be tried again", work.run_id, failed)
-    newest = work.failed[-MOST_RETRIES:]
-    return [*newest, *work.failed_again[: MOST_RETRIES - len(newest)]]
+def _let_go(work: Work) -> None:
+    """Let any worker do the next slice. Raises ``LeaseLost``."""
+    with transaction():
+        # Long past, also by the clock of a worker that is behind ours.
+        _write(work, lease_until=utcnow() - LEASE)
 
 
-def _finish(run_id: str, token: str, work: Work, problems: list[dict[str, str]]) -> None:
-    skipped = len(problems) + len(work.left_out)
+def _finish(work: Work) -> None:
+    asked = work.query.numbers
+    skipped, problems = work.cursor.skipped(asked), work.cursor.problems(asked)
     with transaction() as session:
-        result = session.execute(
-            update(Run)
-            .where(Run.id == run_id, Run.lease_token == token, Run.state == RunState.RUNNING)
-            .values(
-                state=RunState.FINISHED,
-                finished_at=utcnow(),
-                skipped=skipped,
-                problems=[*problems, *_named(work.left_out)],
-            )
-        )
-        if not changed(result):
-            raise LeaseLost
-        run = session.get_one(Run, run_id, populate_existing=True)
+        _write(work, state=RunState.FINISHED, finished_at=utcnow(), skipped=skipped, problems=problems, cursor=None)
+        run = session.get_one(Run, work.run_id, populate_existing=True)
         adaptor = session.get_one(Adaptor, run.adaptor_id)
         adaptor.source_checked_at, adaptor.source_error = utcnow(), None
         if run.moves_watermark:
-            adaptor.watermark = work.newest or adaptor.watermark
-            adaptor.retry_ids = _to_retry(work)
+            adaptor.watermark = work.cursor.newest or adaptor.watermark
+            adaptor.retry_ids = work.cursor.to_retry()
         events.of_run("run_finished", run, read=run.read, queued=run.queued, skipped=skipped)
+        work.is_finished, work.has_read = True, run.read > 0
         work.followed_by = run_queue.follow(run)

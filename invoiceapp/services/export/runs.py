@@ -1,4 +1,4 @@
-"""Runs: read the source, keep what was read, queue what is to be exported."""
+"""Runs: read the source slice by slice, keep what was read, queue what is to be exported."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import logging
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from invoiceapp import tracing
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import (
     Adaptor,
@@ -38,6 +39,7 @@ from .validators import today
 
 log = logging.getLogger(__name__)
 
+_COUNTS = ("read", "queued", "not_activated", "already_exported")
 _UNEXPECTED = Text(
     "Kørslen stoppede på grund af en fejl i programmet. Intet er tabt; næste kørsel læser det samme igen. Sker det igen, så "
     "giv besked til den, der driver serveren.",
@@ -106,8 +108,10 @@ def start_reading(adaptor_id: str, actor: str, days: int = 365) -> Run:
 
 
 def _claim(run_id: str) -> str | None:
-    """Take a queued run, or a running one whose worker died: the token; None where somebody else has it."""
-    token = new_id()
+    """Take a queued run, or the next slice of a running one that nobody has: the token; None where somebody else has it."""
+    token, now = new_id(), utcnow()
+    # The release before this one noted no cursor, and began again where its worker had died.
+    counts = {name: case((Run.cursor.is_(None), 0), else_=getattr(Run, name)) for name in _COUNTS}
     with transaction() as session:
         result = session.execute(
             update(Run)
@@ -115,29 +119,31 @@ def _claim(run_id: str) -> str | None:
                 Run.id == run_id,
                 or_(
                     Run.state == RunState.QUEUED,
-                    (Run.state == RunState.RUNNING) & (Run.lease_until < utcnow()),
+                    (Run.state == RunState.RUNNING) & (Run.lease_until < now),
                 ),
             )
             .values(
-                state=RunState.RUNNING, lease_token=token, lease_until=utcnow() + LEASE, started_at=utcnow(),
-                # A run whose worker died is read from its start again: nothing is counted twice.
-                read=0, queued=0, not_activated=0, already_exported=0,
+                state=RunState.RUNNING, lease_token=token, lease_until=now + LEASE,
+                started_at=func.coalesce(Run.started_at, now), **counts,
             )
+            .execution_options(synchronize_session=False)
         )  # fmt: skip
         return token if changed(result) else None
 
 
-def execute(run_id: str) -> None:
-    """Carry out a run. Safe to call twice: the second caller finds the lease taken."""
+@tracing.of("run")
+def execute(run_id: str) -> bool:
+    """Carry out one slice of a run; whether there is more. Safe to call twice: the second caller finds the lease taken."""
     token = _claim(run_id)
     if token is None:
-        return
+        return False
     try:
         work = read(run_id, token)
-        if work.seen:
+        if work.has_read:
             _look_at_what_was_read(work.adaptor_id)
         if work.followed_by:
             bell.ring("execute_run", work.followed_by)
+        return not work.is_finished
     except SourceError as error:
         if _fail(run_id, token, text_dict(error.text, detail=error.detail)):
             _remember_failure(run_id, error)
@@ -148,6 +154,7 @@ def execute(run_id: str) -> None:
     except Exception:
         log.exception("run %s met an unexpected error", run_id)
         _fail(run_id, token, text_dict(_UNEXPECTED))
+    return False
 
 
 def _remember_failure(run_id: str, error: SourceError) -> None:
@@ -168,7 +175,7 @@ def _fail(run_id: str, token: str, error: dict[str, str]) -> bool:
         result = session.execute(
             update(Run)
             .where(Run.id == run_id, Run.lease_token == token, Run.state == RunState.RUNNING)
-            .values(state=RunState.FAILED, finished_at=utcnow(), error=error)
+            .values(state=RunState.FAILED, finished_at=utcnow(), error=error, cursor=None)
         )
         if not changed(result):
             return False

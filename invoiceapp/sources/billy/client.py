@@ -24,6 +24,7 @@ from invoiceapp.sources.base import (
     SourceError,
     SourceUnavailable,
 )
+from invoiceapp.sources.pace import UNLIMITED, Pace
 
 from .connection import CHANGED, Connection
 
@@ -90,6 +91,20 @@ class RequestUnknown(SourceChanged):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where the reading of a list goes on; it means the same whatever the page size is by then."""
+
+    offset: int = 0
+    """Records before it"""
+    largest_total: int = 0
+    """The most records that the list has had while this pass read it"""
+    shrank: bool = False
+    """Whether it has had fewer since"""
+    passes: int = 0
+    """Passes that shrinking has spoiled"""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list, with the records that Billy sent along.
 
@@ -101,6 +116,8 @@ class Page:
     sideloaded: Mapping[str, list[Record]]
     page_count: int | None = None
     total: int | None = None
+    following: Place | None = None
+    """Where the reading goes on; None after the last page"""
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -138,7 +155,7 @@ def _page(document: Record, root: str, records: list[Record]) -> Page:
 class BillyClient:
     """Reads from Billy with one company's token; use it in one thread.
 
-    ``guard``, ``timeout``, ``sleep``, ``tries`` and ``longest_wait`` are those of ``Connection``.
+    ``guard``, ``timeout``, ``sleep``, ``tries``, ``longest_wait`` and ``pace`` are those of ``Connection``.
 
     Methods raise ``SourceError`` only: ``CredentialsRefused`` (401, 403, or a
     token or address that cannot be right), ``NotFound``, ``SourceUnavailable``
@@ -156,6 +173,7 @@ class BillyClient:
         sleep: Callable[[float], None] = time.sleep,
         tries: int = 4,
         longest_wait: float = 30,
+        pace: Pace = UNLIMITED,
     ) -> None:
         self._token = token.strip()
         # A header takes visible ASCII only; http.client would quote anything else in its error.
@@ -164,9 +182,9 @@ class BillyClient:
         self._base_url = base_url.strip().rstrip("/")
         self._base = _parse_base_url(self._base_url)
         self._download_hosts = download_hosts
-        self._connection = Connection(guard, timeout, sleep, tries, longest_wait)
+        self._connection = Connection(guard, timeout, sleep, tries, longest_wait, pace)
         # PDFs come from another host: connections to both are kept.
-        self._downloads = Connection(guard, timeout, sleep, tries, longest_wait)
+        self._downloads = Connection(guard, timeout, sleep, tries, longest_wait, pace)
 
     def close(self) -> None:
         """Give connections back."""
@@ -191,27 +209,35 @@ class BillyClient:
             yield from page.records
 
     def pages(
-        self, path: str, root: str, params: Mapping[str, str] | None = None, *, page_size: int = LARGEST_PAGE
+        self,
+        path: str,
+        root: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        page_size: int = LARGEST_PAGE,
+        place: Place | None = None,
     ) -> Iterator[Page]:
-        """The pages of a list, without records that an earlier page had.
+        """The pages of a list from ``place``, without records that an earlier page of this call had.
 
-        A list that shrinks while it is read moves records to pages that are
-        already behind us, so it is read again from its start, ``MAX_PASSES``
-        times at most; then ``SourceUnavailable``. A list without end is
+        A list that shrinks while it is read, or before somebody goes on with
+        it, moves records to pages that are already behind us, so it is read
+        again from its start, ``MAX_PASSES`` times at most; then
+        ``SourceUnavailable``. It shows by the total, so one record gone and
+        one come between two pages go unnoticed. A list without end is
         ``SourceChanged``.
         """
         seen: set[str] = set()
-        for _ in range(MAX_PASSES):
-            largest_total = 0
-            shrank = False
-            for page in self._one_pass(path, root, dict(params or {}), page_size):
-                if page.total is not None:
-                    shrank = shrank or page.total < largest_total
-                    largest_total = max(largest_total, page.total)
-                yield _without(page, seen)
-            if not shrank:
-                return
-        raise SourceUnavailable(_MOVING, f"GET {path}: the total fell in {MAX_PASSES} passes")
+        of_pass: set[str] = set()
+        following: Place | None = place or Place()
+        while following is not None:
+            here = following
+            page = self._page_at(path, root, dict(params or {}), page_size, here)
+            following = _following(here, page, page_size, of_pass)
+            yield replace(_without(page, seen), following=following)
+            if following and following.passes == here.passes:
+                of_pass |= _ids(page)
+            else:
+                of_pass = set()
 
     def download(self, url: str) -> bytes:
         """The PDF at a ``downloadUrl``; the token does not go there.
@@ -228,20 +254,18 @@ class BillyClient:
             raise SourceChanged(_BAD_DOWNLOAD, f"PDF from {host}: HTTP {answer.status}, no PDF")
         return answer.body
 
-    def _one_pass(self, path: str, root: str, params: dict[str, str], page_size: int) -> Iterator[Page]:
-        """Pages from the first to the last, as Billy sends them."""
-        seen: set[str] = set()
-        for number in range(1, MAX_PAGES + 1):
-            document = self._json(path, {**params, "page": str(number), "pageSize": str(page_size)})
-            records = document.get(root)
-            if not _is_record_list(records):
-                raise SourceChanged(CHANGED, f"GET {path}: no list {root!r}")
-            page = _page(document, root, records)
-            yield page
-            if _is_last(page, number, page_size, seen):
-                return
-            seen.update(_ids(page))
-        raise SourceChanged(CHANGED, f"GET {path}: more than {MAX_PAGES} pages")
+    def _page_at(self, path: str, root: str, params: Mapping[str, str], page_size: int, here: Place) -> Page:
+        """The page that holds the record at ``here``, as Billy sends it."""
+        number = _number(here, page_size)
+        if here.passes == MAX_PASSES:
+            raise SourceUnavailable(_MOVING, f"GET {path}: the total fell in {MAX_PASSES} passes")
+        if number > MAX_PAGES:
+            raise SourceChanged(CHANGED, f"GET {path}: more than {MAX_PAGES} pages")
+        document = self._json(path, {**params, "page": str(number), "pageSize": str(page_size)})
+        records = document.get(root)
+        if not _is_record_list(records):
+            raise SourceChanged(CHANGED, f"GET {path}: no list {root!r}")
+        return _page(document, root, records)
 
     def _json(self, path: str, params: Mapping[str, str] | None) -> Record:
         headers = {"X-Access-Token": self._token, "Accept": "application/json", "Accept-Language": "en_US"}
@@ -312,6 +336,21 @@ def _without(page: Page, seen: set[str]) -> Page:
             seen.add(key)
             fresh.append(record)
     return replace(page, records=fresh)
+
+
+def _number(here: Place, page_size: int) -> int:
+    """The page that holds the record at ``here``; Billy counts from 1."""
+    return here.offset // page_size + 1
+
+
+def _following(here: Place, page: Page, page_size: int, earlier: set[str]) -> Place | None:
+    """What to read after ``page``, which was read at ``here``; ``earlier`` are the ids of its pass."""
+    largest, shrank, number = here.largest_total, here.shrank, _number(here, page_size)
+    if page.total is not None:
+        largest, shrank = max(largest, page.total), shrank or page.total < largest
+    if not _is_last(page, number, page_size, earlier):
+        return Place(number * page_size, largest, shrank, here.passes)
+    return Place(passes=here.passes + 1) if shrank else None
 
 
 def _is_last(page: Page, number: int, page_size: int, earlier: set[str]) -> bool:

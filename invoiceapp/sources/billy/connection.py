@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import ssl
 from collections.abc import Callable, Mapping
+from functools import cache
 from urllib.parse import urlencode
 
 from invoiceapp.domain.findings import Text
@@ -11,7 +13,9 @@ from invoiceapp.outbound.deadline import Deadline
 from invoiceapp.outbound.errors import OutboundError, Reason
 from invoiceapp.outbound.guard import Guard
 from invoiceapp.outbound.http import Answer, HttpClient
+from invoiceapp.outbound.tls import client_context
 from invoiceapp.sources.base import CredentialsRefused, SourceChanged, SourceUnavailable
+from invoiceapp.sources.pace import UNLIMITED, Pace
 
 _FIRST_PAUSE = 0.5
 #: Without compression, because a compressed trickle would be read past the deadline.
@@ -41,22 +45,30 @@ _BLOCKED = Text(
 _OUR_GUARD = frozenset({Reason.BLOCKED_ADDRESS, Reason.BLOCKED_PORT})
 
 
+@cache
+def _public_roots() -> ssl.SSLContext:
+    """One for all connections: to read the roots takes longer than to convert a document."""
+    return client_context()
+
+
 class Connection:
     """To one server; use it in one thread.
 
     ``timeout`` is seconds for a whole answer. A GET is tried ``tries`` times on 408, 429, 5xx and lost connections, with
     pauses of at most ``longest_wait`` seconds; a longer ``Retry-After`` is left to the caller in
-    ``SourceUnavailable.retry_after``.
+    ``SourceUnavailable.retry_after``. Each try waits for its turn in ``pace``, which all who ask for the company share.
     """
 
     def __init__(
-        self, guard: Guard, timeout: float, sleep: Callable[[float], None], tries: int, longest_wait: float
-    ) -> None:
+        self, guard: Guard, timeout: float, sleep: Callable[[float], None], tries: int, longest_wait: float,
+        pace: Pace = UNLIMITED,
+    ) -> None:  # fmt: skip
         self._guard = guard
         self._timeout = timeout
         self._sleep = sleep
         self._tries = tries
         self._longest_wait = longest_wait
+        self._pace = pace
         self._client: HttpClient | None = None
 
     def close(self) -> None:
@@ -72,6 +84,7 @@ class Connection:
         """
         address = f"{url}?{urlencode(params)}" if params else url
         for attempt in range(1, self._tries + 1):
+            self._wait_for_turn(name)
             answer, failed = self._fetch(address, headers, limit)
             if answer and answer.status not in (408, 429) and answer.status < 500:
                 return answer
@@ -82,15 +95,25 @@ class Connection:
                 raise SourceChanged(CHANGED, f"{name}: more than {limit} bytes")
             retry_after = answer.retry_after if answer else None
             pause = max(retry_after or 0, _FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
+            if answer and answer.status == 429:
+                self._pace.hold(pause)
             if attempt == self._tries or pause > self._longest_wait:
                 break
             self._sleep(pause)
         text = _BUSY if answer and answer.status == 429 else _UNAVAILABLE
         raise SourceUnavailable(text, f"{name}: {f'HTTP {answer.status}' if answer else failed}", retry_after)
 
+    def _wait_for_turn(self, name: str) -> None:
+        """Raises ``SourceUnavailable`` where Billy has asked somebody else of us to wait for long."""
+        wait = self._pace.reserve(self._longest_wait)
+        if wait > self._longest_wait:
+            raise SourceUnavailable(_BUSY, f"{name}: not asked, Billy wants us to wait", wait)
+        if wait:
+            self._sleep(wait)
+
     def _fetch(self, url: str, headers: Mapping[str, str], limit: int) -> tuple[Answer | None, Reason | None]:
         """One try: an answer, or why there is none."""
-        self._client = self._client or HttpClient(self._guard, keeps=True)
+        self._client = self._client or HttpClient(self._guard, _public_roots(), keeps=True)
         deadline = Deadline(self._timeout, self._timeout)
         try:
             return self._client.request("GET", url, deadline, headers={**_HEADERS, **headers}, most=limit), None

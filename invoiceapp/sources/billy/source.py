@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar
@@ -15,11 +15,13 @@ from invoiceapp.domain.settings import Settings
 from invoiceapp.outbound.guard import Guard
 from invoiceapp.sources.base import (
     STRICT,
+    Bookmark,
     Channel,
     Conversion,
     DocumentQuery,
     NotFound,
     Organization,
+    Part,
     SentItself,
     Source,
     SourceChanged,
@@ -30,8 +32,10 @@ from invoiceapp.sources.base import (
     TakenNumber,
     VatUse,
 )
+from invoiceapp.sources.pace import UNLIMITED, Pace
 
-from .client import BASE_URL, BillyClient, Forbidden, Page, Record, RequestUnknown
+from .cache import Cache, path_of
+from .client import BASE_URL, BillyClient, Forbidden, Page, Place, Record, RequestUnknown
 from .mapping import convert as convert_bundle
 from .numbering import taken_numbers, voided
 from .records import (
@@ -52,39 +56,11 @@ from .vat import vat_use
 _INCLUDE = "invoice.lines:embed,invoice.contact:sideload,invoice.attContactPerson:sideload"
 
 
-@dataclass(slots=True)
-class _Cache:
-    """Records by resource and id; None for one that Billy does not have."""
-
-    client: BillyClient
-    records: dict[tuple[str, str], Record | None] = field(default_factory=dict)
-
-    def remember(self, resource: str, records: Iterable[Record]) -> None:
-        """Keep what Billy sent anyway."""
-        self.records.update(((resource, key), record) for record in records if (key := text(record, "id")))
-
-    def has(self, resource: str, record_id: str) -> bool:
-        """Whether ``get`` would answer without asking Billy."""
-        return (resource, record_id) in self.records
-
-    def get(self, resource: str, root: str, record_id: str | None) -> Record | None:
-        """One record, asked for once; None where there is no id or Billy does not have it."""
-        if record_id is None:
-            return None
-        key = (resource, record_id)
-        if key not in self.records:
-            try:
-                self.records[key] = self.client.get_one(_path(resource, record_id), root)
-            except NotFound:
-                self.records[key] = None
-        return self.records[key]
-
-
 class BillySource(Source):
     """One company in Billy.
 
     Records that many documents share (organization, customers, products,
-    accounts, tax rates) are read once per instance: open a new one for each run.
+    accounts, tax rates) are read once per instance: open a new one for each slice of a run.
     One instance serves one thread.
 
     ``skipped`` collects what this instance left out because that one record was
@@ -127,21 +103,24 @@ class BillySource(Source):
     PAGE_SIZE: ClassVar[int] = 200
     #: How far before ``since`` to read: Billy may show an approval late, and its times name no time zone.
     OVERLAP: ClassVar[timedelta] = timedelta(hours=2)
+    #: Documents that are asked for one by one in one part.
+    PART: ClassVar[int] = 20
     #: Above this number of unknown products on a page, one list is cheaper than single look-ups.
     SINGLE_PRODUCTS: ClassVar[int] = 20
 
     def __init__(
-        self, credentials: Mapping[str, Any], client: BillyClient | None = None, *, guard: Guard = STRICT
-    ) -> None:
+        self, credentials: Mapping[str, Any], client: BillyClient | None = None, *, guard: Guard = STRICT,
+        pace: Pace = UNLIMITED,
+    ) -> None:  # fmt: skip
         """Open no connection yet. ``client`` replaces the one made from ``credentials``.
 
         Raises ``CredentialsRefused`` for a token or address that cannot be right.
         """
-        super().__init__(credentials, guard=guard)
+        super().__init__(credentials, guard=guard, pace=pace)
         self._client = client or BillyClient(
-            credentials.get("token") or "", credentials.get("base_url") or BASE_URL, guard=guard
+            credentials.get("token") or "", credentials.get("base_url") or BASE_URL, guard=guard, pace=pace
         )
-        self._cache = _Cache(self._client)
+        self._cache = Cache(self._client)
         self._products_listed = False
         self._fresh: tuple[str, Record] | None = None
         self.skipped: list[tuple[str, SourceError]] = []
@@ -152,7 +131,8 @@ class BillySource(Source):
 
     def check(self) -> Organization:
         """The company of the token, asked for anew."""
-        return organization(self._client.get_one("/organization", "organization"))
+        self._organization = self._client.get_one("/organization", "organization")
+        return organization(self._organization)
 
     def customers(self) -> Iterator[SourceCustomer]:
         """All contacts that are customers; broken ones go to ``skipped``."""
@@ -180,9 +160,18 @@ class BillySource(Source):
             found = list(self._documents_by_id(query))
             yield from sorted(found, key=lambda document: document.approved_at or datetime.min)
             return
-        pages = self._client.pages("/invoices", "invoices", self._filters(query), page_size=self.PAGE_SIZE)
-        for page in pages:
+        for page in self._pages(query):
             yield from self._documents_of(page, query)
+
+    def parts(self, query: DocumentQuery, after: Bookmark | None = None) -> Iterator[Part]:
+        """The pages of Billy's list, or a few of the documents that ``query`` names by id."""
+        if query.ids:
+            yield from self._parts_by_id(query, after)
+            return
+        for page in self._pages(query, Place(**after) if after else None):
+            # Where Billy does not count pages, the end of the list is known by what earlier pages had.
+            following = page.following if page.page_count is not None else None
+            yield Part(self._documents_of(page, query), asdict(following) if following else None)
 
     def tax_rates(self) -> list[Mapping[str, Any]]:
         """Billy's own records of the rates that apply to sales."""
@@ -196,21 +185,21 @@ class BillySource(Source):
     def already_sent(self, document_id: str, channels: frozenset[Channel] = frozenset(Channel)) -> list[SentItself]:
         """By e-mail as ``sentState`` says, as an e-invoice as the invoice's log says.
 
-        The invoice's record is kept for the ``pdf`` that a conversion asks for next.
+        The invoice's record is kept for the ``pdf`` that a conversion asks for next; it names the company, too.
         """
+        record = self._client.get_one(path_of("invoices", document_id), "invoice")
+        self._fresh = (document_id, record)
         found: list[SentItself | None] = []
         if Channel.EMAIL in channels:
-            record = self._client.get_one(_path("invoices", document_id), "invoice")
-            self._fresh = (document_id, record)
             found.append(emailed(record))
         if Channel.EINVOICE in channels:
-            found.append(einvoiced(self._logs(document_id)))
+            found.append(einvoiced(self._logs(document_id, text(record, "organizationId"))))
         return [one for one in found if one is not None]
 
     def standing(self, document_id: str) -> Standing | None:
         """By the invoice's own record, whatever its state."""
         try:
-            record = self._client.get_one(_path("invoices", document_id), "invoice")
+            record = self._client.get_one(path_of("invoices", document_id), "invoice")
         except NotFound:
             return None
         return book_standing(record)
@@ -245,13 +234,11 @@ class BillySource(Source):
         fresh, self._fresh = self._fresh, None
         if fresh is not None and fresh[0] == document_id:
             return fresh[1]
-        return self._client.get_one(_path("invoices", document_id), "invoice")
+        return self._client.get_one(path_of("invoices", document_id), "invoice")
 
-    def _logs(self, document_id: str) -> list[Record]:
+    def _logs(self, document_id: str, company: str | None) -> list[Record]:
         """Billy's log of its own e-invoices; none where this Billy does not have it, or the company has no right to it."""
-        # The record that was just read names the company, too.
-        known = text(self._fresh[1], "organizationId") if self._fresh and self._fresh[0] == document_id else None
-        filters = {"invoiceId": document_id, "organizationId": known or identity(self._organization)}
+        filters = {"invoiceId": document_id, "organizationId": company or identity(self._organization)}
         try:
             listed = list(self._client.list_all("/invoiceLogs", "invoiceLogs", filters))
         except (RequestUnknown, NotFound, Forbidden):
@@ -281,10 +268,20 @@ class BillySource(Source):
             filters["invoiceNo"] = query.numbers[0]
         return filters
 
+    def _pages(self, query: DocumentQuery, place: Place | None = None) -> Iterator[Page]:
+        filters = self._filters(query)
+        return self._client.pages("/invoices", "invoices", filters, page_size=self.PAGE_SIZE, place=place)
+
+    def _parts_by_id(self, query: DocumentQuery, after: Bookmark | None) -> Iterator[Part]:
+        ids = tuple(dict.fromkeys(query.ids))
+        for start in range(after["position"] if after else 0, len(ids), self.PART):
+            some = replace(query, ids=ids[start : start + self.PART])
+            yield Part(self._documents_by_id(some), {"position": start + self.PART})
+
     def _documents_by_id(self, query: DocumentQuery) -> Iterator[SourceDocument]:
         for document_id in dict.fromkeys(query.ids):
             try:
-                page = self._client.get_page(_path("invoices", document_id), "invoice", {"include": _INCLUDE})
+                page = self._client.get_page(path_of("invoices", document_id), "invoice", {"include": _INCLUDE})
             except NotFound as error:
                 self.skipped.append((document_id, error))
                 continue
@@ -374,14 +371,6 @@ class BillySource(Source):
 
     def _skip(self, record: Record, error: SourceError) -> None:
         self.skipped.append((text(record, "id") or "?", error))
-
-
-def _path(resource: str, record_id: str) -> str:
-    """The path of one record. Raises ``NotFound`` for an id that no record can have."""
-    try:
-        return f"/{resource}/{identity({'id': record_id})}"
-    except SourceChanged as error:
-        raise NotFound(error.text, error.detail) from None
 
 
 def _without_url(invoice: Record) -> Record:

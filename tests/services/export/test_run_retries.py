@@ -12,7 +12,7 @@ from invoiceapp.domain.findings import Text
 from invoiceapp.models import Adaptor, Customer, Document, Run, RunState, db, utcnow
 from invoiceapp.services import bell
 from invoiceapp.services.configuration import customer_reading
-from invoiceapp.services.export import run_reading, runs
+from invoiceapp.services.export import run_cursor, run_reading, runs
 from invoiceapp.sources.base import DocumentQuery, NotFound, SourceChanged, SourceUnavailable
 from invoiceapp.sources.billy import client as billy_client
 from invoiceapp.sources.billy.source import BillySource
@@ -100,18 +100,19 @@ def test_a_record_that_makes_the_source_fail_stops_neither_the_run_nor_the_other
 
 
 def test_no_more_than_some_hundred_records_wait(connected, billy, monkeypatch):
-    monkeypatch.setattr(run_reading, "MOST_RETRIES", 2)
+    monkeypatch.setattr(run_cursor, "MOST_RETRIES", 2)
     for one in approved(billy)[:3]:
         one["currencyId"] = "kr."
     assert run_now(connected).skipped == 3 and len(waiting(connected)) == 2
 
 
 def test_the_newest_of_them_wait_before_what_earlier_runs_could_not_read(monkeypatch):
-    monkeypatch.setattr(run_reading, "MOST_RETRIES", 3)
-    work = run_reading.Work("run", "adaptor", "token", None, failed=["b", "c"], failed_again=["a", "0"])
-    assert run_reading._to_retry(work) == ["b", "c", "a"]
-    work.failed = ["b", "c", "d", "e"]
-    assert run_reading._to_retry(work) == ["c", "d", "e"]
+    monkeypatch.setattr(run_cursor, "MOST_RETRIES", 3)
+    cursor = run_cursor.Cursor(failed_again=["a", "0"])
+    cursor.fail(["b", "c"])
+    assert cursor.to_retry() == ["b", "c", "a"]
+    cursor.fail(["c", "d", "e"])
+    assert cursor.to_retry() == ["c", "d", "e"]
 
 
 def test_half_a_character_in_a_text_of_the_source_stops_no_run(connected, billy, monkeypatch):

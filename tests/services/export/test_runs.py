@@ -25,7 +25,7 @@ from invoiceapp.models import (
 from invoiceapp.services import secrets
 from invoiceapp.services.configuration import rules
 from invoiceapp.services.errors import Conflict, ServiceError
-from invoiceapp.services.export import conversion, documents, run_queries, run_queue, run_reading, runs
+from invoiceapp.services.export import conversion, documents, run_cursor, run_queries, run_queue, run_reading, runs
 from invoiceapp.sources.base import DocumentQuery
 
 pytestmark = pytest.mark.server
@@ -417,7 +417,7 @@ def test_a_fault_in_what_follows_leaves_the_run_finished(activated, monkeypatch)
 
 
 def test_a_manual_run_says_what_the_settings_leave_out(activated, billy, monkeypatch):
-    monkeypatch.setattr(run_reading, "MOST_NAMED", 2)
+    monkeypatch.setattr(run_cursor, "MOST_NAMED", 2)
     activated.settings = {**activated.settings, "general": {"documentTypes": "credit-notes"}}
     db.session.commit()
     invoices = sum(

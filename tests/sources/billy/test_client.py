@@ -9,7 +9,7 @@ from support.outbound import LOOPBACK
 
 from invoiceapp.sources.base import CredentialsRefused, NotFound, SourceChanged, SourceError, SourceUnavailable
 from invoiceapp.sources.billy import client as client_module
-from invoiceapp.sources.billy.client import BillyClient, Forbidden, RequestUnknown
+from invoiceapp.sources.billy.client import BillyClient, Forbidden, Place, RequestUnknown
 from invoiceapp.sources.billy.connection import Answer, Connection
 
 pytestmark = pytest.mark.server
@@ -188,6 +188,30 @@ def test_a_list_that_never_stops_shrinking_is_unavailable(billy: Any, client: Bi
     with pytest.raises(SourceUnavailable):
         read_contacts(client)
     assert len(billy.requests) == 6
+
+
+def test_reading_goes_on_at_a_place_whatever_the_page_size_is_by_then(billy: Any, client: BillyClient) -> None:
+    billy.on("/contacts", contacts("a", "b", "c", "d", meta=paging(1, 3, 9)))
+    first = next(client.pages("/contacts", "contacts", page_size=4))
+    assert first.following == Place(offset=4, largest_total=9)
+    billy.on("/contacts", contacts("d", "e", "f", meta=paging(2, 2, 9)))
+    [page] = client.pages("/contacts", "contacts", page_size=3, place=first.following)
+    assert billy.requests[-1].params["page"] == "2", "the fifth record lies on it"
+    assert page.following is None
+
+
+def test_a_list_that_shrank_before_somebody_goes_on_is_read_again(billy: Any, client: BillyClient) -> None:
+    billy.on("/contacts", contacts("c", meta=paging(2, 2, 3)), contacts("b", "c", meta=paging(1, 1, 2)))
+    pages = list(client.pages("/contacts", "contacts", page_size=2, place=Place(offset=2, largest_total=4)))
+    assert [[record["id"] for record in page.records] for page in pages] == [["c"], ["b"]]
+    assert [page.following for page in pages] == [Place(passes=1), None]
+    assert [request.params["page"] for request in billy.requests] == ["2", "1"]
+
+
+def test_passes_are_counted_across_places(billy: Any, client: BillyClient) -> None:
+    with pytest.raises(SourceUnavailable):
+        next(client.pages("/contacts", "contacts", place=Place(passes=client_module.MAX_PASSES)))
+    assert billy.requests == []
 
 
 @pytest.mark.parametrize("body", [{"contacts": {"id": "a"}}, {"contacts": ["a"]}, {"people": []}])

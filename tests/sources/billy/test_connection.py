@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -89,3 +91,62 @@ def test_a_trickle_of_bytes_does_not_outlive_the_deadline(billy: Any) -> None:
         client.get_one("/x", "x")
     assert time.monotonic() - start < 1
     client.close()
+
+
+class Turns:
+    """A pace that a test keeps."""
+
+    def __init__(self, *waits: float) -> None:
+        self.waits, self.held = list(waits), []
+
+    def reserve(self, most: float) -> float:
+        return self.waits.pop(0) if self.waits else 0
+
+    def hold(self, seconds: float) -> None:
+        self.held.append(seconds)
+
+
+@pytest.fixture
+def paced(billy: Any, pauses: list[float]) -> Iterator[Callable[[Turns], BillyClient]]:
+    """``paced(turns)``: a client that keeps this pace."""
+    with ExitStack() as stack:
+
+        def opened(turns: Turns) -> BillyClient:
+            client = BillyClient(billy.token, billy.url, guard=LOOPBACK, sleep=pauses.append, timeout=2, pace=turns)
+            stack.callback(client.close)
+            return client
+
+        yield opened
+
+
+def test_each_try_waits_for_its_turn_also_one_for_a_pdf(billy: Any, paced: Any, pauses: list[float]) -> None:
+    billy.on("/x", billy.reply(502, HTML), {"x": {"id": "a"}})
+    billy.on("/1.pdf", b"%PDF")
+    client = paced(Turns(0.25, 0.5, 0.75))
+    client.get_one("/x", "x")
+    client.download(f"{billy.url}/1.pdf")
+    assert [pauses[0], *pauses[2:]] == [0.25, 0.5, 0.75] and len(pauses) == 4
+
+
+@pytest.mark.parametrize("seconds", [7, 3600])
+def test_all_are_told_when_billy_asks_one_to_wait(billy: Any, paced: Any, seconds: int) -> None:
+    billy.on("/x", billy.error(429, "", headers={"Retry-After": str(seconds)}), {"x": {"id": "a"}})
+    turns = Turns()
+    with suppress(SourceUnavailable):
+        paced(turns).get_one("/x", "x")
+    assert turns.held == [seconds]
+
+
+def test_nobody_else_is_held_up_by_an_answer_that_only_failed(billy: Any, paced: Any) -> None:
+    billy.on("/x", billy.reply(503, HTML, headers={"Retry-After": "7"}), {"x": {"id": "a"}})
+    turns = Turns()
+    paced(turns).get_one("/x", "x")
+    assert turns.held == []
+
+
+def test_what_billy_asked_another_to_wait_for_long_is_not_asked_at_all(
+    billy: Any, paced: Any, pauses: list[float]
+) -> None:
+    with pytest.raises(SourceUnavailable) as caught:
+        paced(Turns(3600)).get_one("/x", "x")
+    assert caught.value.retry_after == 3600 and (billy.requests, pauses) == ([], [])

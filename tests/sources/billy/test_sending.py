@@ -71,6 +71,10 @@ def test_entries_without_a_kind_break_nothing():
 
 @pytest.mark.server
 class TestAskingBilly:
+    @pytest.fixture(autouse=True)
+    def _invoice(self, billy: Any, make_invoice):
+        billy.on("/invoices/inv1", {"invoice": make_invoice(organizationId="company")})
+
     def test_both_channels_and_the_pdf_take_one_look_at_the_invoice(
         self, source: BillySource, billy: Any, make_invoice
     ):
@@ -95,12 +99,11 @@ class TestAskingBilly:
         assert [len(source.already_sent("inv1", MAIL)) for _ in answers] == [0, 1]
 
     def test_only_what_is_asked_for_is_looked_up(self, source: BillySource, billy: Any, make_invoice):
-        billy.on("/invoices/inv1", {"invoice": make_invoice(sentState="sent")})
+        billy.on("/invoices/inv1", {"invoice": make_invoice(sentState="sent", organizationId="company")})
         source.already_sent("inv1", MAIL)
         assert billy.paths() == ["/invoices/inv1"]
         billy.on("/invoiceLogs", {"invoiceLogs": []})
-        other = BillySource({}, source._client)
-        assert other.already_sent("inv1", EINVOICE) == [] and billy.paths()[1:] == ["/organization", "/invoiceLogs"]
+        assert source.already_sent("inv1", EINVOICE) == [] and billy.paths()[1:] == ["/invoices/inv1", "/invoiceLogs"]
         assert (
             billy.requests[-1].params["invoiceId"] == "inv1"
             and billy.requests[-1].params["organizationId"] == "company"

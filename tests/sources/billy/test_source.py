@@ -16,6 +16,7 @@ from invoiceapp.sources.base import (
     CredentialsRefused,
     DocumentQuery,
     NotFound,
+    Source,
     SourceChanged,
     SourceUnavailable,
     registry,
@@ -343,6 +344,50 @@ def test_documents_by_id_are_asked_for_one_by_one_oldest_approval_first(
 def test_another_record_than_the_one_asked_for_is_dropped(source: BillySource, billy: Any, make_invoice: Make) -> None:
     billy.on("/invoices/inv1", {"invoice": make_invoice(id="inv2")})
     assert read(source, ids=("inv1",)) == []
+
+
+def parts_of(source: BillySource, after: Any = None, **conditions: Any) -> list[tuple[list[str], Any]]:
+    parts = source.parts(DocumentQuery(**conditions), after)
+    return [([document.id for document in part.documents], part.bookmark) for part in parts]
+
+
+def test_reading_goes_on_behind_the_page_that_was_read(
+    source: BillySource, billy: Any, make_invoice: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BillySource, "PAGE_SIZE", 2)
+    a, b, c = (make_invoice(id=key) for key in "abc")
+    pages = {"1": [a, b], "2": [c]}
+    meta = {"paging": {"pageCount": 2, "total": 3}}
+    billy.on("/invoices", lambda request: {"invoices": pages[request.params["page"]], "meta": meta})
+    (first, bookmark), last = parts_of(source)
+    assert (first, last) == (["a", "b"], (["c"], None))
+    assert parts_of(source, json.loads(json.dumps(bookmark))) == [last]
+
+
+def test_a_list_whose_pages_are_not_counted_is_read_in_one_go(
+    source: BillySource, billy: Any, make_invoice: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BillySource, "PAGE_SIZE", 1)
+    billy.on("/invoices", {"invoices": [make_invoice()]}, {"invoices": []})
+    assert parts_of(source) == [(["inv1"], None), ([], None)]
+
+
+def test_documents_by_id_are_read_a_few_at_a_time(
+    source: BillySource, billy: Any, make_invoice: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BillySource, "PART", 2)
+    for key in "abc":
+        billy.on(f"/invoices/{key}", {"invoice": make_invoice(id=key)})
+    (first, bookmark), (last, end) = parts_of(source, ids=("a", "b", "a", "c"))
+    assert (first, last) == (["a", "b"], ["c"])
+    assert parts_of(source, bookmark, ids=("a", "b", "a", "c")) == [(["c"], end)]
+    assert parts_of(source, end, ids=("a", "b", "a", "c")) == []
+
+
+def test_a_source_that_cannot_go_on_is_one_part(source: BillySource, billy: Any, make_invoice: Make) -> None:
+    billy.on("/invoices", {"invoices": [make_invoice()]})
+    [part] = Source.parts(source, DocumentQuery())
+    assert ([one.id for one in part.documents], part.bookmark) == (["inv1"], None)
 
 
 # Bundles
