@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select
@@ -13,7 +14,7 @@ from invoiceapp.current import guard
 from invoiceapp.domain.fields import parse_all
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Adaptor, Customer, Document, db, utcnow
-from invoiceapp.services import secrets
+from invoiceapp.services import pacing, secrets
 from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import Conflict, InvalidInput, ServiceError, text_dict
 from invoiceapp.services.help import help_text
@@ -32,10 +33,15 @@ def source_class(adaptor: Adaptor) -> type[Source]:
     return registry()[adaptor.source_kind]
 
 
-def open_source(adaptor: Adaptor) -> Source:
-    """A source with its credentials in clear; the caller closes it."""
+def opener(adaptor: Adaptor) -> Callable[[], Source]:
+    """Opens sources with their credentials in clear; the caller closes them. What it returns may be called in any thread."""
     values = secrets.unseal(adaptor.source_config, adaptor.source_secrets, f"adaptor/{adaptor.id}")
-    return source_class(adaptor)(values, guard=guard())
+    return partial(source_class(adaptor), values, guard=guard(), pace=pacing.of(adaptor))
+
+
+def open_source(adaptor: Adaptor) -> Source:
+    """One source of ``opener``."""
+    return opener(adaptor)()
 
 
 _CONFIRM = Text("Bekræft, hvis I virkelig vil skifte virksomhed.", "Confirm if you really want to change company.")
@@ -103,9 +109,9 @@ def _try(adaptor_id: str, values: Mapping[str, Any]) -> _Opened:
         adaptor = db.session.get_one(Adaptor, adaptor_id)
         require_kept(adaptor)
         known = adaptor.organization or {}
-        kind, context = adaptor.source_kind, f"adaptor/{adaptor.id}"
+        kind, context, pace = adaptor.source_kind, f"adaptor/{adaptor.id}", pacing.of(adaptor)
         shown, sealed = secrets.seal(source_class(adaptor).fields, values, adaptor.source_secrets, context)
-    with registry()[kind](secrets.unseal(shown, sealed, context), guard=guard()) as source:
+    with registry()[kind](secrets.unseal(shown, sealed, context), guard=guard(), pace=pace) as source:
         return _Opened(source.check(), rates_of(source), shown, sealed, known)
 
 

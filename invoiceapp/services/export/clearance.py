@@ -3,20 +3,57 @@ accounting system has sent it itself."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from invoiceapp.domain.findings import Finding
-from invoiceapp.domain.settings import Settings
+from invoiceapp.domain.settings import Settings, SettingsInvalid
+from invoiceapp.domain.settings.general import excludes
+from invoiceapp.models import Document, Stage
 from invoiceapp.services.configuration.environments import may_reach, not_allowed
+from invoiceapp.services.configuration.settings import resolve
 from invoiceapp.services.database import transaction
 from invoiceapp.services.delivery import numbers, order
 from invoiceapp.services.delivery.numbers import Holder
-from invoiceapp.sources.base import Channel, NotFound, SentItself, Source
+from invoiceapp.sources.base import Channel, NotFound, SentItself
 
 from . import elsewhere, reasons, selection
+from .ahead import Asked
 from .elsewhere import SKIP, WARN
 from .four_eyes import has_had_one
-from .outbox import Work
+from .outbox import Work, keep_blocked, leave_out
+from .rendering import broken_settings
 
 SEND = "send"
+#: After this many tries, about four hours, a person is told also of what may mend itself.
+MOST_WAITS = 40
+
+
+class GoesNoFurther(Exception):
+    """Whatever the source would say, the document is not converted; ``keep`` writes down why."""
+
+    def __init__(self, keep: Callable[[], None]) -> None:
+        super().__init__()
+        self.keep = keep
+
+
+def settings_of(work: Work) -> Settings:
+    """The settings to convert the document with. Raises ``GoesNoFurther``."""
+    if selection.is_too_old(work.document, work.adaptor):
+        raise GoesNoFurther(partial(leave_out, work, Stage.LISTED, selection.TOO_OLD.long, "excluded"))
+    try:
+        settings = work.destination.addressed(resolve(work.adaptor.settings, work.rule.settings))
+    except SettingsInvalid as error:
+        raise GoesNoFurther(partial(keep_blocked, work, broken_settings(error.errors), None)) from None
+    if excludes(settings.general.document_types, work.document.type):
+        why = selection.excluded(work.document.type).long
+        raise GoesNoFurther(partial(leave_out, work, Stage.LISTED, why, "excluded"))
+    return settings
+
+
+def has_sources_pdf(document: Document) -> bool:
+    """Whether the source's PDF is kept already."""
+    return bool(document.pdf_sha256) and not document.pdf_is_own
 
 
 def _policy(settings: Settings, channel: Channel) -> str:
@@ -24,13 +61,23 @@ def _policy(settings: Settings, channel: Channel) -> str:
     return general.already_mailed if channel is Channel.EMAIL else general.already_einvoiced
 
 
-def sent_itself(work: Work, source: Source, settings: Settings) -> list[SentItself]:
+def channels_asked(work: Work, settings: Settings) -> frozenset[Channel]:
+    """Of which ways the accounting system is asked whether it has used them: those that the settings want to know about.
+
+    None where a person wants the document sent anyway: they are not asked again.
+    """
+    if work.document.send_anyway:
+        return frozenset()
+    return frozenset(channel for channel in Channel if _policy(settings, channel) != SEND)
+
+
+def sent_itself(work: Work, source: Asked, settings: Settings) -> list[SentItself]:
     """How the accounting system has sent the document itself, as far as the settings want to know.
 
-    Raises ``SourceError`` where it cannot answer. A person who wants the document sent anyway is not asked again.
+    Raises ``SourceError`` where it cannot answer.
     """
-    channels = frozenset(channel for channel in Channel if _policy(settings, channel) != SEND)
-    if work.document.send_anyway or not channels:
+    channels = channels_asked(work, settings)
+    if not channels:
         return []
     try:
         return source.already_sent(work.document.source_id, channels)
@@ -80,7 +127,7 @@ def _needs_approval(work: Work, settings: Settings) -> bool:
 
 
 def findings(
-    work: Work, source: Source, settings: Settings, sent: list[SentItself], holder: Holder | None = None
+    work: Work, source: Asked, settings: Settings, sent: list[SentItself], holder: Holder | None = None
 ) -> list[Finding]:
     """What is to be said of the document beside what rules and formats say. ``holder`` has its number."""
     found = [reasons.already_sent(source.label, one) for one in sent]

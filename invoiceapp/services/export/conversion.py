@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 
+from invoiceapp import tracing
 from invoiceapp.current import config
 from invoiceapp.domain.findings import Finding, Text
 from invoiceapp.domain.invoice import Invoice
-from invoiceapp.domain.settings import Settings, SettingsInvalid
-from invoiceapp.domain.settings.general import excludes
+from invoiceapp.domain.settings import Settings
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import (
     Adaptor,
@@ -32,17 +32,18 @@ from invoiceapp.models import (
 )
 from invoiceapp.services import bell, stopping
 from invoiceapp.services.configuration import sources
-from invoiceapp.services.configuration.settings import resolve
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import ServiceError, text_dict
 from invoiceapp.services.reach import destination
 from invoiceapp.services.reach.destination import Destination
-from invoiceapp.sources.base import NotFound, Source, SourceError, UnusableBundle
+from invoiceapp.sources.base import NotFound, SourceError, UnusableBundle
 
-from . import archive, clearance, drawing, events, interchanges, reasons, selection, standing
+from . import archive, clearance, drawing, events, expecting, interchanges, reasons, standing
+from .ahead import MOST_AHEAD, Ahead, Asked
+from .clearance import MOST_WAITS
 from .fairness import shared_out
 from .outbox import Pdf, SettingsChanged, Work, has_left, keep_blocked, keep_rendition, leave_out, still_ours
-from .rendering import Rendered, broken_settings, pdf_attachment, render
+from .rendering import Rendered, pdf_attachment, render
 from .validators import validator
 
 log = logging.getLogger(__name__)
@@ -51,10 +52,10 @@ LEASE = timedelta(minutes=10)
 BATCH = 20
 #: Seconds after which a batch gives the rest back: less than a job may take (``bell.JOB_TIMEOUT``).
 _BUDGET = 600
+#: Seconds in which a job takes up further batches; then other kinds of work have their turn.
+_TURN = 5.0
 #: After this many tries a document no longer waits for the source's PDF, and what no waiting mends blocks it.
 MOST_TRIES = 4
-#: After this many tries, about four hours, a person is told also of what may mend itself.
-MOST_WAITS = 40
 _PAUSE = timedelta(seconds=45)
 #: After which it is seen whether the same document of another adaptor has arrived, or never will.
 _LOOK = timedelta(minutes=15)
@@ -107,23 +108,45 @@ def _claim_of(adaptor_id: str, most: int, token: str) -> Sequence[str]:
     ).all()
 
 
-def convert_due(limit: int = BATCH) -> int:
-    """Convert one batch; how many were taken. One bad document never stops the others."""
+def convert_due(limit: int | None = None) -> int:
+    """Convert one batch of at most ``limit``; how many were taken. One bad document never stops the others.
+
+    Without ``limit`` batch after batch for ``_TURN`` seconds, while there are full ones: between two of them the threads
+    that ask the source would have nothing to do.
+    """
+    started, taken = time.monotonic(), 0
+    waiting: deque[tuple[str, str]] = deque()
+    may_claim = True
+    with Ahead() as ahead:
+        while may_claim or waiting:
+            passed = time.monotonic() - started
+            if stopping.asked() or passed > _BUDGET:
+                _give_back(waiting)
+                break
+            if may_claim and len(waiting) <= MOST_AHEAD:
+                if taken:
+                    # What is ready need not wait for the end of the turn.
+                    bell.ring("deliver")
+                claimed = _claim_batch(limit or BATCH, ahead)
+                waiting += claimed
+                taken += len(claimed)
+                may_claim = limit is None and len(claimed) == BATCH and passed < _TURN
+                continue
+            document_id, token = waiting.popleft()
+            ahead.turn_of(document_id)
+            _convert_safely(document_id, token, ahead)
+    if taken:
+        bell.ring("deliver")
+    return taken
+
+
+def _claim_batch(limit: int, ahead: Ahead) -> list[tuple[str, str]]:
     claimed = claim(limit)
     if len(claimed) == limit:
         # There may be more: another worker need not wait until this batch is done.
         bell.ring("convert")
-    started = time.monotonic()
-    with ExitStack() as stack:
-        opened: dict[str, Source] = {}
-        for position, (document_id, token) in enumerate(claimed):
-            if stopping.asked() or time.monotonic() - started > _BUDGET:
-                _give_back(claimed[position:])
-                break
-            _convert_safely(document_id, token, opened, stack)
-    if claimed:
-        bell.ring("deliver")
-    return len(claimed)
+    ahead.expect(expecting.questions(claimed))
+    return claimed
 
 
 def _give_back(claimed: Iterable[tuple[str, str]], **values: Any) -> None:
@@ -133,12 +156,14 @@ def _give_back(claimed: Iterable[tuple[str, str]], **values: Any) -> None:
             session.execute(still_ours(document_id, token).values(lease_until=None, lease_token=None, **values))
 
 
-def _convert_safely(document_id: str, token: str, opened: dict[str, Source], stack: ExitStack) -> None:
+@tracing.of("document")
+def _convert_safely(document_id: str, token: str, ahead: Ahead) -> None:
     """Everything about one document; raises nothing, so that the others have their turn."""
     try:
         work = _load(document_id, token)
         if work is not None:
-            _convert_or_explain(work, opened, stack)
+            tracing.about(adaptor=work.adaptor.id)
+            _convert_or_explain(work, ahead)
     except SettingsChanged:
         log.info("document %s: settings were saved during its conversion; it is converted again", document_id)
         _give_back([(document_id, token)], tries=0)
@@ -149,18 +174,15 @@ def _convert_safely(document_id: str, token: str, opened: dict[str, Source], sta
         db.session.rollback()
 
 
-def _convert_or_explain(work: Work, opened: dict[str, Source], stack: ExitStack) -> None:
+def _convert_or_explain(work: Work, ahead: Ahead) -> None:
     try:
         if work.document.tries > MOST_WAITS:
             # No error was ever caught: it takes its worker down.
             keep_blocked(work, [reasons.INTERNAL], None)
             return
-        if work.adaptor.id not in opened:
-            source = stack.enter_context(sources.open_source(work.adaptor))
-            sources.require_company(source, work.adaptor.organization)
-            opened[work.adaptor.id] = source
+        source = ahead.source(work.adaptor)
         found = destination.of(work.rule, work.chosen, work.document.type)
-        _convert(replace(work, destination=found), opened[work.adaptor.id])
+        _convert(replace(work, destination=found), source)
     except destination.NoRoute as error:
         keep_blocked(work, [error.finding], None)
     except SettingsChanged:
@@ -217,21 +239,15 @@ def _load(document_id: str, token: str) -> Work | None:
         return work
 
 
-def _convert(work: Work, source: Source) -> None:
+def _convert(work: Work, source: Asked) -> None:
     """Convert and keep the result. Raises ``UnusableBundle``, ``CannotDraw``, ``SourceError``, ``ServiceError``."""
-    if selection.is_too_old(work.document, work.adaptor):
-        leave_out(work, Stage.LISTED, selection.TOO_OLD.long, "excluded")
+    try:
+        settings = clearance.settings_of(work)
+    except clearance.GoesNoFurther as end:
+        end.keep()
         return
     if work.destination.format not in formats():
         keep_blocked(work, [reasons.unknown_format(work.destination.format)], None)
-        return
-    try:
-        settings = work.destination.addressed(resolve(work.adaptor.settings, work.rule.settings))
-    except SettingsInvalid as error:
-        keep_blocked(work, broken_settings(error.errors), None)
-        return
-    if excludes(settings.general.document_types, work.document.type):
-        leave_out(work, Stage.LISTED, selection.excluded(work.document.type).long, "excluded")
         return
     holder = clearance.other_way(work)
     if holder is not None and clearance.is_skipped(holder, settings) and holder.is_undecided:
@@ -254,13 +270,13 @@ def _convert(work: Work, source: Source) -> None:
     _convert_to_send(work, source, settings, clearance.findings(work, source, settings, sent, holder))
 
 
-def _convert_to_send(work: Work, source: Source, settings: Settings, more: list[Finding]) -> None:
+def _convert_to_send(work: Work, source: Asked, settings: Settings, more: list[Finding]) -> None:
     """The part of ``_convert`` that makes bytes; ``more`` is what is to be said of this sending beside what rules say."""
     own_pdf = _source_pdf(work, source)
     embeds = settings.general.embed_pdf and work.format.carries_attachments
-    rendered = _render(work, source, settings, own_pdf if embeds else None)
+    rendered = _render(work, settings, own_pdf if embeds else None)
     if embeds and not own_pdf and rendered.invoice is not None:
-        rendered = _render(work, source, settings, drawing.draw(rendered.invoice))
+        rendered = _render(work, settings, drawing.draw(rendered.invoice))
     pdf = _keep_pdf(own_pdf, rendered.invoice)
     if rendered.content is None or rendered.invoice is None:
         keep_blocked(work, [*more, *rendered.findings], pdf)
@@ -269,18 +285,18 @@ def _convert_to_send(work: Work, source: Source, settings: Settings, more: list[
     keep_rendition(work, rendered, rendered.invoice, sha256, len(rendered.content), pdf, more=more, hold=hold)
 
 
-def _render(work: Work, source: Source, settings: Settings, pdf: bytes | None) -> Rendered:
+def _render(work: Work, settings: Settings, pdf: bytes | None) -> Rendered:
     document = work.document
     attachments = (pdf_attachment(document.type, document.number, pdf),) if pdf else ()
     return render(
-        type(source), work.bundle, settings, work.format, validator(), attachments=attachments,
+        sources.source_class(work.adaptor), work.bundle, settings, work.format, validator(), attachments=attachments,
         require_official_rules=config().require_official_rules, numbering=partial(interchanges.number, document),
     )  # fmt: skip
 
 
-def _source_pdf(work: Work, source: Source) -> bytes | None:
+def _source_pdf(work: Work, source: Asked) -> bytes | None:
     """The source's PDF. A source that cannot answer now is asked again later, but not for ever."""
-    if work.document.pdf_sha256 and not work.document.pdf_is_own:
+    if work.document.pdf_sha256 and clearance.has_sources_pdf(work.document):
         try:
             return archive.load(work.document.pdf_sha256)
         except archive.ArchiveCorrupt as error:

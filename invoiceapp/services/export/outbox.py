@@ -9,10 +9,10 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Update, exists, func, select, update
+from sqlalchemy import Exists, Update, exists, select, update
 
 from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState, Mover
 from invoiceapp.domain.findings import Finding, Text, has_fatal
@@ -132,10 +132,14 @@ def still_ours(document_id: str, token: str) -> Update:
     )
 
 
+def has_gone() -> Exists:
+    """For queries that have ``Document``: a delivery exists beside which no second one may be made."""
+    return exists().where(Delivery.document_id == Document.id, Delivery.state.in_(EXCLUSIVE - {DeliveryState.BLOCKED}))
+
+
 def has_left(document_id: str) -> bool:
-    """Whether a delivery exists beside which no second one may be made. Inside the caller's transaction."""
-    found = exists().where(Delivery.document_id == document_id, Delivery.state.in_(EXCLUSIVE - {DeliveryState.BLOCKED}))
-    return bool(db.session.scalar(select(found)))
+    """``has_gone`` of one document. Inside the caller's transaction."""
+    return db.session.scalar(select(Document.id).where(Document.id == document_id, has_gone())) is not None
 
 
 def idempotency_key(work: Work, sha256: str) -> str:
@@ -177,20 +181,18 @@ def _require_same_settings(work: Work) -> None:
 
 
 def _delivery(work: Work) -> Delivery:
-    """The blocked delivery of this document and gateway, or a new one."""
-    existing = db.session.scalar(
-        select(Delivery).where(
-            Delivery.document_id == work.document.id,
-            Delivery.gateway_id == work.gateway.id,
-            Delivery.state == DeliveryState.BLOCKED,
-        )
-    )
+    """The blocked delivery of this document and gateway, or a new one. The document is locked."""
+    is_blocked = Delivery.document_id == work.document.id, Delivery.state == DeliveryState.BLOCKED
+    blocked = db.session.scalars(select(Delivery).where(*is_blocked)).all()
+    existing = next((one for one in blocked if one.gateway_id == work.gateway.id), None)
     if existing is not None:
         existing.fence += 1
         return existing
-    # The customer may have been moved to another gateway while the document was blocked for the old one.
-    due = _due_before(work.document.id)
-    _supersede_blocked(work.document.id)
+    # One that was taken back to be built anew (``configuration/releasing.py``) was due at a time: the new one keeps that.
+    due = min((one.next_at for one in blocked if one.next_at is not None), default=None)
+    if blocked:
+        # The customer was moved to another gateway while the document was blocked for the old one.
+        _supersede_blocked(work.document.id)
     delivery = Delivery(
         subscription_id=work.document.subscription_id,
         adaptor_id=work.document.adaptor_id,
@@ -203,15 +205,6 @@ def _delivery(work: Work) -> Delivery:
     )
     db.session.add(delivery)
     return delivery
-
-
-def _due_before(document_id: str) -> datetime | None:
-    """When a delivery was due that was taken back to be built anew (``configuration/releasing.py``): it keeps that."""
-    return db.session.scalar(
-        select(func.min(Delivery.next_at)).where(
-            Delivery.document_id == document_id, Delivery.state == DeliveryState.BLOCKED
-        )
-    )
 
 
 def _supersede_blocked(document_id: str) -> None:
