@@ -7,6 +7,9 @@ from typing import Any
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
+from . import logs
+from .request_ids import HEADER
+
 _IN_PATHS = re.compile(r"(/(?:reset|invitations|account/email|notifications/(?:confirm|unsubscribe))/)[^\s/?\"]+")
 _IN_QUERIES = re.compile(r"([?&](?:code|state|token)=)[^\s&\"]+")
 
@@ -18,6 +21,19 @@ def without_keys(text: str) -> str:
 
 class AccessLog(Logger):  # type: ignore[misc]
     """For ``--logger-class``."""
+
+    def setup(self, cfg: Any) -> None:
+        """Write what ``LOG_FORMAT`` says."""
+        super().setup(cfg)
+        for log, text in ((self.error_log, self.error_fmt), (self.access_log, self.access_fmt)):
+            for handler in log.handlers:
+                handler.setFormatter(logs.formatter(text))
+
+    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
+        """The line of one request, with the request's name."""
+        name = next((value for header, value in resp.headers if header.lower() == HEADER.lower()), "-")
+        with logs.bound(request=name):
+            super().access(resp, req, environ, request_time)
 
     def atoms(self, *request: Any) -> dict[str, Any]:
         """What a line is made of; the page before (``f``) may be such a link, too."""

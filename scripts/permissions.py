@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from flask import Flask
 
 from invoiceapp import config, create_app
-from invoiceapp.blueprints.policy import PUBLIC, ROLES, SELF, Policy, of_endpoint
+from invoiceapp.blueprints.policy import OPERATOR, PUBLIC, ROLES, SELF, Policy, of_endpoint
 from invoiceapp.domain.permissions import Action, Level, Role
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "permissions.md"
@@ -42,7 +42,8 @@ person who made it always manage it. A lock leaves the others at operator. The h
 ## Adresser · Addresses
 
 *Fresh*: asks who it is once more, unless that was shown within 15 minutes. *Token*: called by programs with an API token,
-whose scope (`read`, `operate`) is the most that it may, whoever made it.
+whose scope (`read`, `operate`) is the most that it may, whoever made it. `operator`: who shows `METRICS_TOKEN`, or without one,
+who asks from the server itself.
 """
 
 
@@ -72,7 +73,7 @@ def _addresses(app: Flask) -> Iterator[str]:
         by_policy[found.name] += [
             (str(rule), method, found) for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
         ]
-    for name in sorted(by_policy, key=lambda one: (one not in (PUBLIC, SELF), one)):
+    for name in sorted(by_policy, key=lambda one: (one not in (PUBLIC, SELF, OPERATOR), one)):
         yield f"\n### `{name}`\n\n| Method | Address | |\n|---|---|---|"
         for address, method, found in sorted(by_policy[name], key=lambda one: one[:2]):
             marks = ", ".join(

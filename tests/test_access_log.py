@@ -10,6 +10,7 @@ from gunicorn.config import Config
 from invoiceapp.access_log import AccessLog, without_keys
 
 KEY = "WyJlaiIs.aZ0-_9"
+NAME = "01JREQUEST0123456789ABCDEF"
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,20 @@ def test_every_address_with_a_key_is_known(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         if "token" in rule.arguments and rule.endpoint not in kept:
             assert KEY not in without_keys(rule.rule.replace("<token>", KEY)), rule
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [("text", f"GET /reset/… request={NAME}"), ("json", f'"message": "GET /reset/…", "request": "{NAME}"}}')],
+)
+def test_a_line_carries_the_requests_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wanted: str, expected: str
+) -> None:
+    monkeypatch.setenv("LOG_FORMAT", wanted)
+    settings = Config()
+    settings.set("accesslog", "-")
+    settings.set("access_log_format", "%(m)s %(U)s")
+    environ = {"REQUEST_METHOD": "GET", "RAW_URI": "/", "PATH_INFO": f"/reset/{KEY}", "SERVER_PROTOCOL": "HTTP/1.1"}
+    answer = SimpleNamespace(status="200 OK", sent=1, headers=[("x-request-id", NAME)])
+    AccessLog(settings).access(answer, SimpleNamespace(headers=[]), environ, SimpleNamespace(seconds=0, microseconds=1))
+    assert capsys.readouterr().out.rstrip().endswith(expected)

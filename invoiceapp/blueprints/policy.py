@@ -1,6 +1,6 @@
 """Who may call a view: declared at the view, checked once before it, and refused where nothing is declared.
 
-``public``; ``self``: signed in, about oneself; ``subscription:view|audit|admin|own`` by the role in the subscription;
+``public``; ``self``: signed in, about oneself; ``operator``: who runs the installation, by its key; ``subscription:view|audit|admin|own`` by the role in the subscription;
 ``adaptor:…``, ``gateway:…``, ``template:view|operate|edit|manage`` by the level on the row that the address names
 (``domain/permissions.py``). What may not be seen does not exist: 404.
 """
@@ -27,13 +27,13 @@ from invoiceapp.languages import say
 from invoiceapp.models import Shared
 from invoiceapp.services.people import access, nothing_shared
 
-from . import tenancy
+from . import operators, tenancy
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 log = logging.getLogger(__name__)
 
-PUBLIC, SELF, SUBSCRIPTION = "public", "self", "subscription"
+PUBLIC, SELF, SUBSCRIPTION, OPERATOR = "public", "self", "subscription", "operator"
 #: Roles behind ``subscription:…``.
 ROLES: Mapping[str, frozenset[Role]] = {
     "view": frozenset(Role),
@@ -71,7 +71,7 @@ def parse(name: str, *, fresh: bool = False, token: bool = False) -> Policy:
     """Raises ``ValueError`` for a name that means nothing."""
     kind, _colon, what = name.partition(":")
     is_known = (
-        (kind in (PUBLIC, SELF) and not what)
+        (kind in (PUBLIC, SELF, OPERATOR) and not what)
         or (kind == SUBSCRIPTION and what in ROLES)
         or (kind in SHARED and what.upper() in Action.__members__)
     )
@@ -167,6 +167,8 @@ def check() -> ResponseReturnValue | None:
         _refuse_foreign_pages()
     if found.kind == PUBLIC:
         return None
+    if found.kind == OPERATOR:
+        return operators.require()
     refused = _require_person(found)
     if refused is not None:
         return refused
