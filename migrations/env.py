@@ -46,6 +46,10 @@ def run_migrations() -> None:
     """Migrate by the app's own connection."""
     database = current_app.extensions["migrate"].db
     with database.engine.connect() as connection, rebuilding(connection):
+        if connection.dialect.name == "postgresql":
+            # A large table's index takes as long as it takes; waiting for a lock still ends.
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            connection.commit()
         context.configure(
             connection=connection,
             target_metadata=database.metadata,

@@ -17,6 +17,9 @@ from .types import Json, UtcDateTime, enum_column, utcnow
 _STATE = enum_column(DeliveryState)
 _EXCLUSIVE_SQL = text("state IN ({})".format(", ".join(f"'{state.value}'" for state in sorted(EXCLUSIVE))))
 
+_SUPERSEDES_SQL = text("supersedes_id IS NOT NULL")
+_SENT_SQL = text("delivery_id IS NOT NULL")
+
 
 class Delivery(Identified, Base):
     """One rendition on its way to one gateway."""
@@ -31,11 +34,14 @@ class Delivery(Identified, Base):
         Index("ix_delivery_due", "state", "next_at"),
         Index("ix_delivery_claim", "adaptor_id", "state", "next_at", "id"),
         Index("ix_delivery_newest", "subscription_id", "adaptor_id", "id"),
-        Index("ix_delivery_state", "subscription_id", "adaptor_id", "state", "id"),
         Index("ix_delivery_gateway", "gateway_id", "state"),
         Index("ix_delivery_idem_key", "idem_key"),
         Index("ix_delivery_remote_ref", "gateway_id", "remote_ref"),
         Index("ix_delivery_poll", "poll_at"),
+        Index("ix_delivery_rendition_id", "rendition_id"),
+        Index(
+            "ix_delivery_supersedes_id", "supersedes_id", sqlite_where=_SUPERSEDES_SQL, postgresql_where=_SUPERSEDES_SQL
+        ),
     )  # fmt: skip
 
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"))
@@ -99,7 +105,7 @@ class Receipt(Identified, Base):
     __tablename__ = "receipt"
 
     delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"), index=True)
-    attempt_id: Mapped[str | None] = mapped_column(ForeignKey("attempt.id"))
+    attempt_id: Mapped[str | None] = mapped_column(ForeignKey("attempt.id"), index=True)
     kind: Mapped[str] = mapped_column(String(40))
     reference: Mapped[str] = mapped_column(String(500))
     evidence: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
@@ -109,9 +115,12 @@ class Event(Identified, Base):
     """One line of the timeline. ``data`` holds values for the page's own words, never sentences."""
 
     __tablename__ = "event"
-    __table_args__ = (Index("ix_event_document", "document_id", "id"), Index("ix_event_run", "run_id", "id"))
+    __table_args__ = (
+        Index("ix_event_document", "document_id", "id"),
+        Index("ix_event_delivery_id", "delivery_id", sqlite_where=_SENT_SQL, postgresql_where=_SENT_SQL),
+    )
 
-    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"))
     document_id: Mapped[str | None] = mapped_column(ForeignKey("document.id"))
     delivery_id: Mapped[str | None] = mapped_column(ForeignKey("delivery.id"))
     run_id: Mapped[str | None] = mapped_column(ForeignKey("run.id"))

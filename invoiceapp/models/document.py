@@ -52,6 +52,7 @@ class Stage(StrEnum):
 
 _ASKS_SQL = text("change_asks IS NOT NULL")
 _PDF_SQL = text("pdf_sha256 IS NOT NULL")
+_COUNTED_SQL = text("interchange_id IS NOT NULL")
 
 
 class Document(Identified, Base):
@@ -69,7 +70,6 @@ class Document(Identified, Base):
         Index("ix_document_customer", "customer_id", "issue_date", "id"),
         Index("ix_document_gateway", "gateway_id", "issue_date", "id"),
         Index("ix_document_changed", "adaptor_id", "status_at", "id"),
-        Index("ix_document_to_convert", "stage", "lease_until"),
         Index("ix_document_claim", "adaptor_id", "stage", "id"),
         Index("ix_document_credits", "adaptor_id", "credits_source_id"),
         Index("ix_document_sent_as", "subscription_id", "sent_as"),
@@ -88,6 +88,8 @@ class Document(Identified, Base):
     customer_id: Mapped[str | None] = mapped_column(ForeignKey("customer.id"))
     run_id: Mapped[str | None] = mapped_column(ForeignKey("run.id"), index=True)
     """The run that queued it last"""
+    read_run_id: Mapped[str | None] = mapped_column(String(26))
+    """The run that read it last: however often its slices meet a document, a run counts it once"""
     source_id: Mapped[str] = mapped_column(String(64))
     type: Mapped[DocumentType] = mapped_column(enum_column(DocumentType, 30))
     number: Mapped[str] = mapped_column(String(100))
@@ -214,6 +216,11 @@ class Rendition(Identified, Base):
     """The immutable bytes of a document in one format; the bytes lie in the archive under ``sha256``."""
 
     __tablename__ = "rendition"
+    __table_args__ = (
+        Index(
+            "ix_rendition_interchange_id", "interchange_id", sqlite_where=_COUNTED_SQL, postgresql_where=_COUNTED_SQL
+        ),
+    )
 
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"))
     document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), index=True)

@@ -43,7 +43,7 @@ class FoundDocument(Base):
     __table_args__ = (Index("ix_found_document_group", "run_id", "group"),)
 
     run_id: Mapped[str] = mapped_column(ForeignKey("run.id"), primary_key=True)
-    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), primary_key=True)
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
     group: Mapped[FoundGroup] = mapped_column(enum_column(FoundGroup, 20))
     """As found, or as looked at again since; of a chosen one, as it was chosen"""
     delivery_id: Mapped[str | None] = mapped_column(String(26))

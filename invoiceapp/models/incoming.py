@@ -32,9 +32,10 @@ class IncomingMessage(Identified, Base):
         Index("ix_incoming_message_state", "state", "id"),
         Index("ix_incoming_message_newest", "gateway_id", "id"),
         Index("ix_incoming_message_name", "gateway_id", "name"),
+        Index("ix_incoming_message_old", "subscription_id", "created_at"),
     )
 
-    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"))
     gateway_id: Mapped[str] = mapped_column(ForeignKey("gateway.id"))
     name: Mapped[str] = mapped_column(String(255))
     headers: Mapped[dict[str, str]] = mapped_column(Json, default=dict)

@@ -24,7 +24,7 @@ class Tally(Base):
 
     __tablename__ = "tally"
     __table_args__ = (
-        Index("ix_tally_adaptor", "adaptor_id", "status", "day", "documents"),
+        Index("ix_tally_adaptor", "adaptor_id", "day", "status", "documents"),
         Index("ix_tally_newest", "adaptor_id", "id"),
         Index("ix_tally_news", "adaptor_id", sqlite_where=text("is_news = 1"), postgresql_where=text("is_news")),
         # An id never comes back: ``tallies.take`` names rows by it in a second transaction.

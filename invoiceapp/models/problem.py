@@ -11,6 +11,7 @@ from .base import Base, Identified
 from .types import Json, UtcDateTime, utcnow
 
 _OPEN_SQL = text("resolved_at IS NULL")
+_NAMES_SQL = text("document_id IS NOT NULL")
 
 
 class Problem(Identified, Base):
@@ -21,6 +22,7 @@ class Problem(Identified, Base):
         Index("uq_problem_open", "adaptor_id", "key", unique=True, sqlite_where=_OPEN_SQL, postgresql_where=_OPEN_SQL),
         Index("ix_problem_newest", "adaptor_id", "resolved_at", "id"),
         Index("ix_problem_subscription", "subscription_id", "id"),
+        Index("ix_problem_document_id", "document_id", sqlite_where=_NAMES_SQL, postgresql_where=_NAMES_SQL),
     )
 
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"))

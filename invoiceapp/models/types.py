@@ -40,6 +40,15 @@ def new_id() -> str:
     return "".join(reversed(digits))
 
 
+def id_at(moment: datetime) -> str:
+    """Smaller than every id that was made later."""
+    digits, number = "", int(moment.timestamp() * 1000)
+    for _ in range(10):
+        number, digit = divmod(number, 32)
+        digits = _CROCKFORD[digit] + digits
+    return digits
+
+
 def utcnow() -> datetime:
     """Now, timezone-aware. The one clock of models and services, so that tests can move it."""
     return datetime.now(UTC)
@@ -98,9 +107,13 @@ def cut(text: str | None, length: int) -> str | None:
     return text[:length] if text is not None else None
 
 
+#: Made once: ``json.dumps`` makes an encoder for every call with options, and a document has a thousand texts.
+_as_it_is = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _quoted(text: str) -> str:
     """A JSON string. Half of a surrogate pair becomes an escape, because no encoding can carry it."""
-    return json.dumps(text, ensure_ascii=not _is_encodable(text))
+    return _as_it_is(text) if _is_encodable(text) else json.dumps(text)
 
 
 def _is_encodable(text: str) -> bool:
