@@ -42,7 +42,7 @@ def entries() -> list[Entry]:
     """All documents with what our books say of them."""
     with reading() as session:
         names = gateway_names()
-        hashes = dict(session.execute(select(Rendition.id, Rendition.sha256)).tuples().all())
+        hashes = dict(session.execute(select(Rendition.id, Rendition.sha256)).all())
         attempts, receipts = _by(Attempt, Attempt.number), _by(Receipt, Receipt.id)
         sendings: dict[str, list[Sending]] = defaultdict(list)
         columns = (
@@ -85,7 +85,7 @@ def _by(model: Any, order: Any) -> dict[str, list[Any]]:
 def figures() -> dict[str, int]:
     """Deliveries by state."""
     with reading() as session:
-        rows = session.execute(select(Delivery.state, func.count()).group_by(Delivery.state)).tuples().all()
+        rows = session.execute(select(Delivery.state, func.count()).group_by(Delivery.state)).all()
     return {state.value: count for state, count in rows}
 
 

@@ -88,8 +88,13 @@ def _settings(name: str, port: int, host_key: str) -> tuple[str, str, dict[str, 
     return "http", name, {"url": url, "recognises": recognises, **fixed, **asking}
 
 
-def fill(ground: Ground, documents: int, seconds: float, chance: random.Random) -> list[dict[str, str]]:
-    """Pending deliveries that come due spread over ``seconds``; number, partner and SHA-256 of each."""
+def fill(
+    ground: Ground, documents: int, seconds: float, chance: random.Random, number_from: int = 0
+) -> list[dict[str, str]]:
+    """Pending deliveries that come due spread over ``seconds``; number, partner and SHA-256 of each.
+
+    Numbers count on from ``number_from``, so that it can be called again.
+    """
     customers = _customers(ground)
     plan: list[dict[str, str]] = []
     last: dict[str, str] = {}
@@ -100,7 +105,7 @@ def fill(ground: Ground, documents: int, seconds: float, chance: random.Random) 
             partner = chance.choice(NAMES)
             customer = chance.choice(customers[partner])
             due = begin + timedelta(seconds=seconds * number / documents)
-            rows.append(_rows(ground, partner, customer, number, due, last))
+            rows.append(_rows(ground, partner, customer, number_from + number, due, last))
             plan.append({"number": rows[-1][0]["number"], "partner": partner, "sha256": rows[-1][1]["sha256"]})
         with transaction() as session:
             for model, values in zip((Document, Rendition, Delivery), zip(*rows, strict=True), strict=True):
@@ -204,4 +209,4 @@ def connect(ground: Ground, url: str, books: Company) -> list[dict[str, str]]:
 
 def gateway_names() -> dict[str, str]:
     """Gateway id to partner."""
-    return dict(db.session.execute(select(Gateway.id, Gateway.name)).tuples().all())
+    return dict(db.session.execute(select(Gateway.id, Gateway.name)).all())

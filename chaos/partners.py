@@ -220,16 +220,20 @@ def serve_files(books: Books, folder: Path, port: int) -> str:
     return sftp_server.SftpServer(inbox, folder / "host_key", HOST, port).host_key
 
 
-def main() -> None:
-    folder, seed = Path(sys.argv[1]), int(sys.argv[2])
+def serve_all(books: Books, folder: Path) -> None:
+    """All partners listen where ``ports.json`` in ``folder`` says, and for ever."""
     at = ports(folder / "ports.json")
-    books = Books.opened(folder / "ledger.jsonl", Mood(seed, folder / "well"))
     for partner in ("http-keyed", "http-asked", "http-blind"):
         serve_web(books, partner, at[partner])
     serve_mail(books, folder / "mail", at["mail"])
     host_key = serve_files(books, folder / "sftp", at["sftp"])
     (folder / "ready.json").write_text(json.dumps({"host_key": host_key}))
     threading.Event().wait()
+
+
+def main() -> None:
+    folder, seed = Path(sys.argv[1]), int(sys.argv[2])
+    serve_all(Books.opened(folder / "ledger.jsonl", Mood(seed, folder / "well")), folder)
 
 
 if __name__ == "__main__":

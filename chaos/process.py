@@ -11,6 +11,8 @@ from pathlib import Path
 
 def main() -> None:
     kind, offset = sys.argv[1:]
+    # Those were ours; the product's own programs read theirs.
+    del sys.argv[1:]
     from chaos import timing
     from invoiceapp.jobs import clock, worker
 

@@ -18,6 +18,8 @@ from typing import Any
 LEASE = 6.0
 DEADLINE = 2.4
 STEP = 0.6
+#: In real life 30; a shorter time the system cannot be asked for.
+SILENCE = 3
 RETRIES = (0, 0.6, 1, 2, 3, 4, 4, 4)
 FIRST_QUESTION = 1.2
 QUESTIONS = (6, 6, 6, 6, 6, 6)
@@ -27,6 +29,7 @@ FURTHEST = 10.0
 
 def hurry() -> None:
     """Before the product starts: its constants are set in its modules, and must exist there."""
+    from invoiceapp import factory
     from invoiceapp.domain import delivery as plan
     from invoiceapp.gateways.base import Transport
     from invoiceapp.gateways.email import session as email_session
@@ -34,7 +37,7 @@ def hurry() -> None:
     from invoiceapp.gateways.http import transport as http
     from invoiceapp.gateways.sftp import transport as sftp
     from invoiceapp.jobs import clock
-    from invoiceapp.services import background
+    from invoiceapp.services import background, bell
     from invoiceapp.services.export import breaker, conversion, delivery, outcomes, probing, run_reading, slots
 
     lease, second = timedelta(seconds=LEASE), timedelta(seconds=1)
@@ -43,7 +46,8 @@ def hurry() -> None:
         (delivery, "LEASE", lease), (delivery, "_PAUSE", second), (probing, "_LEASE", lease),
         (slots, "HOLD", lease), (slots, "_RENEW", 2 * second), (breaker, "RESTS", (1, 1, 2, 2, 2)), (breaker, "LONGEST_WISH", 2),
         (conversion, "LEASE", lease), (conversion, "_PAUSE", second), (run_reading, "LEASE", lease),
-        (run_reading, "_RENEWAL", second), (background, "LEASE", lease),
+        (run_reading, "_RENEWAL", second), (background, "LEASE", lease), (bell, "WAITS", 1),
+        (bell, "WAITS_BETWEEN_SLICES", int(LEASE)), (factory, "SILENCE", SILENCE),
         (http, "STEP", STEP), (email, "STEP", STEP), (sftp, "STEP", STEP), (email, "GOODBYE", STEP),
         (email_session, "FINAL_STEP", STEP), (Transport, "DEADLINE", DEADLINE),
         (clock, "ENTRIES", {name: (task, 1) for name, (task, _seconds) in clock.ENTRIES.items()}),
