@@ -39,7 +39,7 @@ interop: install ## Ask independent judges: official rules, their test suites, a
 check: lint test chaos-short interop ## Everything that must hold before a change lands
 
 .PHONY: lint
-lint: install ## Style, types, import contracts, templates, translations, lock files
+lint: install ## Style, types, import contracts, templates, translations, lock files, deployment files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -48,6 +48,7 @@ lint: install ## Style, types, import contracts, templates, translations, lock f
 	./scripts/translations --check
 	./scripts/lock --check
 	PYTHONPATH=. $(BIN)/python scripts/permissions.py --check
+	./scripts/lint-deploy
 
 .PHONY: audit
 audit: install ## Known vulnerabilities (asks a service), insecure code, licences, list of parts
@@ -75,12 +76,8 @@ format: $(DEV_STAMP) ## Format the code
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: install ## Measure writing, validating and memory beside a peer library (docs/performance.md)
-	$(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.listing
-	$(BIN)/python -m benchmarks.listing --database postgresql
-	MANUAL_EXPORT_DOCUMENTS=5000 $(BIN)/python -m pytest -q tests/crash/test_manual_export.py
-	FAULT_SENDS=150 $(BIN)/python -m pytest -q -n auto tests/faults
+bench: install ## Measure everything, beside peers, and bring docs/performance.md up to date (BENCH=quick: five minutes)
+	BENCH=$(BENCH) $(BIN)/python -m benchmarks
 
 .PHONY: golden
 golden: install ## Write the golden files anew; read the difference before committing it

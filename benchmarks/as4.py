@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from invoiceapp.domain.identifiers import CVR, GLN, Participant
 from invoiceapp.domain.network import SERVICES, Identifier, Network
@@ -21,7 +20,7 @@ from invoiceapp.gateways.as4.exchange import Sealed
 from invoiceapp.gateways.as4.keys import load_identity
 from invoiceapp.gateways.as4.wss import Identity, common_name
 
-from . import gateways, partners
+from . import gateways, partners, results
 from .measure import Rate, rates
 
 #: A second on one core, by the name.
@@ -72,10 +71,13 @@ def show(figures: dict[str, Rate]) -> None:
         print(f"{name:48}{rate.median:9.0f}{rate.low:9.0f}{rate.high:9.0f}  {verdict}")
 
 
-def plain(figures: dict[str, Rate]) -> dict[str, Any]:
-    """For JSON: ``[median, low, high]``."""
-    return {name: [rate.median, rate.low, rate.high] for name, rate in figures.items()}
+def main() -> None:
+    """Measure, print and keep."""
+    figures = measure()
+    show(figures)
+    rows = [{"as4": name, **rate.row(), "goal": GOALS.get(name)} for name, rate in figures.items()]
+    results.write("as4", results.command(), rows, note="Messages a second of one core, without the network.")
 
 
 if __name__ == "__main__":
-    show(measure())
+    main()

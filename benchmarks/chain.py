@@ -11,8 +11,8 @@ from invoiceapp.formats.base import registry
 from invoiceapp.formats.validation.validator import Validator
 
 from . import documents
-from .__main__ import write_and_validate
 from .measure import window
+from .validate import write_and_validate
 
 WINDOWS = 5
 

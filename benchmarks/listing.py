@@ -36,7 +36,7 @@ from invoiceapp.services.daily import listing, problems
 from invoiceapp.services.sign_in import sessions
 from tests.support.postgres import PostgresCluster
 
-from . import million
+from . import million, results
 from .customers import Times
 
 DOCUMENTS = 1_000_000
@@ -353,8 +353,16 @@ def main() -> None:
     arguments = parser.parse_args()
     figures = measure(arguments.database, arguments.documents)
     show(arguments.database, figures)
+    found = plain(figures)
+    rows = [
+        {"look": name, "median_ms": row[0], "p95_ms": row[1], "largest_ms": row[2]}
+        for name, row in found["http"].items()
+    ]
+    results.write(
+        f"listing-{arguments.database}", results.command(), rows, documents=figures.documents, goal_ms=GOAL, **found
+    )
     if arguments.json:
-        arguments.json.write_text(json.dumps(plain(figures), indent=2))
+        arguments.json.write_text(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any
 
 from sqlalchemy import Connection, insert, text, update
@@ -31,6 +31,7 @@ from invoiceapp.models.listing import triggers
 
 CUSTOMERS = 4_000
 YEARS = 5
+FIRST_DAY = date(2021, 11, 23)
 #: Part of the documents of each adaptor.
 PARTS = (0.6, 0.3, 0.1)
 TOWNS = ("Aarhus", "Odense", "København", "Aalborg", "Esbjerg", "Randers", "Kolding", "Horsens", "Vejle", "Roskilde")
@@ -42,6 +43,8 @@ STATES = (
 )  # fmt: skip
 #: Of a source's records, as long as those of an invoice of two lines.
 BUNDLE = '{"invoice": {"id": "x", "note": "' + "x" * 960 + '"}}'
+#: Rows that are written at a time.
+_CHUNK = 20_000
 _NOW = "2026-11-22 10:00:00.000000"
 
 
@@ -53,7 +56,7 @@ class Built:
     user: int
 
 
-def build(documents: int) -> Built:
+def build(documents: int, first_day: date = FIRST_DAY) -> Built:
     """An empty database's tables, filled. Indexes and triggers are made when the rows are there, as a restored backup does."""
     db.create_all()
     built, gateways, customers = _owners(documents)
@@ -64,7 +67,7 @@ def build(documents: int) -> Built:
     for index in indexes:
         index.drop(connection)
     subscription = db.session.get_one(Adaptor, built.adaptors[0]).subscription_id
-    rows = _documents(documents, built.adaptors, subscription, gateways, customers)
+    rows = _documents(documents, first_day, built.adaptors, subscription, gateways, customers)
     _load(connection, rows)
     for index in indexes:
         index.create(connection)
@@ -77,10 +80,15 @@ def build(documents: int) -> Built:
         )
     )
     db.session.commit()
-    if connection.dialect.name == "postgresql":
+    analyze()
+    return built
+
+
+def analyze() -> None:
+    """PostgreSQL plans by what it has counted, and counts by itself some time later; SQLite needs no counting."""
+    if db.engine.dialect.name == "postgresql":
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
             other.exec_driver_sql("VACUUM ANALYZE")
-    return built
 
 
 def _raw(connection: Connection, statement: str) -> str:
@@ -145,7 +153,12 @@ def _owners(documents: int) -> tuple[Built, list[str], list[list[Any]]]:
 
 
 def _documents(
-    count: int, adaptors: tuple[str, ...], subscription: str, gateways: list[str], customers: list[list[Any]]
+    count: int,
+    first_day: date,
+    adaptors: tuple[str, ...],
+    subscription: str,
+    gateways: list[str],
+    customers: list[list[Any]],
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
     """Rows of documents with their deliveries', oldest first; the same ones each time."""
     dice = random.Random(7)
@@ -153,7 +166,7 @@ def _documents(
     sums = list(accumulate(weights))
     # A few customers get many documents.
     shares = [list(accumulate(1 / (place + 10) for place in range(len(some)))) for some in customers]
-    first_day, days = date(2021, 11, 23), YEARS * 365
+    days = (FIRST_DAY - first_day).days + YEARS * 365
     numbers = [100_000, 0, 500]
     for place in range(count):
         which = dice.choices((0, 1, 2), PARTS)[0]
@@ -193,23 +206,19 @@ def _documents(
 
 
 def _load(connection: Connection, rows: Iterator[tuple[dict[str, Any], dict[str, Any] | None]]) -> None:
-    documents: list[dict[str, Any]] = []
-    deliveries: list[dict[str, Any]] = []
-    for document, delivery in rows:
-        documents.append(document)
-        if delivery:
-            deliveries.append(delivery)
-        if len(documents) == 20_000:
-            _write(connection, "document", documents)
-            _write(connection, "delivery", deliveries)
-    _write(connection, "document", documents)
-    _write(connection, "delivery", deliveries)
+    while some := list(islice(rows, _CHUNK)):
+        write(connection, "document", (document for document, _delivery in some))
+        write(connection, "delivery", (delivery for _document, delivery in some if delivery))
+
+
+def write(connection: Connection, table: str, rows: Iterable[dict[str, Any]]) -> None:
+    """By the driver: an ORM would take longer than the database."""
+    left = iter(rows)
+    while some := list(islice(left, _CHUNK)):
+        _write(connection, table, some)
 
 
 def _write(connection: Connection, table: str, rows: list[dict[str, Any]]) -> None:
-    """By the driver: an ORM would take longer than the database."""
-    if not rows:
-        return
     names = ", ".join(rows[0])
     cursor = connection.connection.cursor()
     values = [tuple(row.values()) for row in rows]
@@ -220,7 +229,6 @@ def _write(connection: Connection, table: str, rows: list[dict[str, Any]]) -> No
             for row in values:
                 copy.write_row(row)
     cursor.close()
-    rows.clear()
 
 
 def one_life(adaptor_id: str, count: int) -> float:

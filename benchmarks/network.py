@@ -24,6 +24,7 @@ from invoiceapp.outbound.guard import networks as parsed
 from invoiceapp.services import background, bell
 from invoiceapp.services.reach import matching
 
+from . import results
 from .customers import application
 
 CUSTOMERS = 300
@@ -123,4 +124,6 @@ def show(figures: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    show(measure())
+    _figures = measure()
+    show(_figures)
+    results.write("network", results.command(), [{**_figures, "customers": CUSTOMERS, "goal_seconds": GOAL}])

@@ -1,4 +1,4 @@
-"""Receiving partners for ``benchmarks.gateways``, so that the sender's process does nothing but send.
+"""Receiving partners for ``benchmarks.gateways`` and ``benchmarks.export``, so that the sender's process does nothing but send.
 
 ``python -m benchmarks.partners KIND FOLDER`` prints its port and serves until its standard input ends. FOLDER holds what
 ``write_pair`` wrote, and ``answer`` for the kinds that give the same answer to every request.
@@ -30,6 +30,10 @@ from cryptography.x509.oid import NameOID
 from invoiceapp.demo.partners.dropbox_api import DropboxApi
 from invoiceapp.demo.partners.sftp_server import SftpServer
 from invoiceapp.demo.partners.smtp_server import SmtpServer
+from invoiceapp.gateways.as2.certificates import load_certificate
+from invoiceapp.gateways.certificates import load_key
+
+from . import as2_partner
 
 SSHD = Path("/usr/sbin/sshd")
 USER, PASSWORD = "bench", "only-for-the-benchmark"
@@ -155,7 +159,12 @@ def _https(folder: Path) -> int:
 
 
 def _answering(answer: bytes, context: ssl.SSLContext | None) -> int:
-    """Reads whole requests and gives each the same answer: as little server as there can be."""
+    """Gives each request the same answer: as little server as there can be."""
+    return _conversing(lambda _headers, _body: answer, context)
+
+
+def _conversing(answer: Callable[[dict[str, str], bytes], bytes], context: ssl.SSLContext | None) -> int:
+    """Reads whole requests, gives each its answer, and keeps connections; names of header fields are lower-case."""
     listener = socket.create_server((HOST, 0))
 
     def converse(client: socket.socket) -> None:
@@ -163,9 +172,9 @@ def _answering(answer: bytes, context: ssl.SSLContext | None) -> int:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = context.wrap_socket(client, server_side=True) if context else client
             with connection.makefile("rb") as requests:
-                while length := _length(requests):
-                    requests.read(length)
-                    connection.sendall(answer)
+                while headers := _headers(requests):
+                    body = requests.read(int(headers["content-length"]))
+                    connection.sendall(answer(headers, body))
 
     def accept() -> None:
         while True:
@@ -175,20 +184,27 @@ def _answering(answer: bytes, context: ssl.SSLContext | None) -> int:
     return int(listener.getsockname()[1])
 
 
-def _length(requests: Iterator[bytes]) -> int:
-    """Bytes of the body of the next request; 0 where there is no further one."""
-    length = 0
+def _headers(requests: Iterator[bytes]) -> dict[str, str]:
+    """Of the next request; none where there is no further one."""
+    found: dict[str, str] = {}
+    next(requests, None)
     for line in requests:
-        if not line.strip():
+        name, colon, value = line.decode("latin-1").partition(":")
+        if not colon:
             break
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            length = int(value)
-    return length
+        found[name.lower()] = value.strip()
+    return found
+
+
+def _as2(folder: Path) -> int:
+    """An AS2 partner that opens each message and gives its signed receipt."""
+    own, theirs = (load_certificate((folder / f"{name}.pem").read_text()) for name in ("partner", "own"))
+    key = load_key((folder / "partner.pem").read_text())
+    return _conversing(lambda headers, body: as2_partner.answer(headers, body, own, key, theirs), None)
 
 
 KINDS: dict[str, Callable[[Path], int]] = {
-    "sftp": _sftp, "ftps": _ftps, "smtp": _smtp, "dropbox": _dropbox, "http": _http, "https": _https,
+    "sftp": _sftp, "ftps": _ftps, "smtp": _smtp, "dropbox": _dropbox, "http": _http, "https": _https, "as2": _as2,
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from invoiceapp.models import Adaptor, Schedule, ScheduleRun, Subscription, db, 
 from invoiceapp.services import bell
 from invoiceapp.services.daily import due_runs
 
+from . import results
 from .customers import application
 
 SCHEDULES = 10_000
@@ -86,8 +87,10 @@ def measure() -> dict[str, Any]:
                     raise SystemExit("a clock failed")
                 ticks = [(float(seconds), int(claimed)) for seconds, claimed in lines]
                 rows = db.session.scalar(select(func.count()).select_from(ScheduleRun))
-                if rows != SCHEDULES or sum(claimed for _, claimed in ticks) != SCHEDULES:
-                    raise SystemExit(f"{rows} due times were claimed, not {SCHEDULES}")
+                claimed = sum(number for _, number in ticks)
+                # More where a quarter of an hour began meanwhile, but each due time once.
+                if rows != claimed or rows < SCHEDULES:
+                    raise SystemExit(f"{rows} due times were written, {claimed} claimed, {SCHEDULES} were due")
                 db.session.remove()
                 db.engine.dispose()
         found[f"{clocks} clocks"] = statistics.median(seconds / claimed * 100_000 for seconds, claimed in ticks)
@@ -111,4 +114,13 @@ if __name__ == "__main__":
         with application(Path(sys.argv[-1]), os.environ.get("DATABASE_URL")).app_context():
             _tick_until_done()
     else:
-        show(measure())
+        _figures = measure()
+        show(_figures)
+        _rows = [
+            {
+                "database": _figures["database"], "clocks": clocks, "ms_for_100_due_rows": _figures[f"{clocks} clocks"],
+                "longest_tick_s": _figures[f"{clocks} clocks, longest tick"], "goal_ms": GOAL,
+            }
+            for clocks in (1, CLOCKS)
+        ]  # fmt: skip
+        results.write("schedules", results.command(), _rows)

@@ -1,0 +1,1 @@
+"""Export of thousands of invoices, end to end: ``python -m benchmarks.export``."""
