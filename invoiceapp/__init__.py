@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from .config import Config
 
 
-def create_app(config: Config | None = None, *, pages: bool = True) -> Flask:
+def create_app(config: Config | None = None, *, pages: bool = True, process: str = "web") -> Flask:
     """The app; see ``factory.py``, imported here so that rooms of the package load without Flask."""
     from .factory import create_app as create
 
-    return create(config, pages=pages)
+    return create(config, pages=pages, process=process)

@@ -20,6 +20,7 @@ from invoiceapp.cli_audit import audit_group
 from invoiceapp.cli_backup import backup_group, export_records, restore_command, retention_group
 from invoiceapp.cli_config import config_group
 from invoiceapp.cli_evidence import evidence_group
+from invoiceapp.cli_health import health_command
 from invoiceapp.cli_output import plain_errors, print_json
 from invoiceapp.cli_proof import proof_group
 from invoiceapp.cli_rulepacks import rulepacks_group
@@ -52,6 +53,7 @@ def init_app(app: Flask) -> None:
         audit_group,
         config_group, formats_group, rulepacks_group, runs_group, deliveries_group, demo_group, users_group, secrets_group,
         backup_group, restore_command, retention_group, export_records, archive_group, proof_group, evidence_group,
+        health_command,
     ):  # fmt: skip
         app.cli.add_command(group)
 
@@ -181,7 +183,8 @@ def runs_start(adaptor: str, wait: bool, as_json: bool) -> None:
     run_id = runs.start(found.id, trigger="command").id
     if wait:
         with _stand_ins(found):
-            runs.execute(run_id)
+            while runs.execute(run_id):
+                pass
             while conversion.convert_due() or delivery.deliver_due():
                 pass
     result = queries.run_summary(run_id)

@@ -88,8 +88,14 @@ class Config:
     outbound_ports: frozenset[int] = frozenset()
     """Ports of other services that gateways may use all the same"""
     testing: bool = False
+    billy_requests_per_second: int = 0
+    """Of all workers together, for each company; 0: no limit"""
     reconciliation_days: int = 45
     """How far back each night's comparison with the source reads"""
+    database_pool_size: int = 8
+    """Connections to PostgreSQL that one process keeps: as many as the web process has threads"""
+    database_pooler: bool = False
+    """Whether ``database_url`` leads to a pooler that shares connections out by transaction (PgBouncer)"""
     mail: MailServer | None = None
     """None: no mails are sent; notices stand in the inbox"""
     oidc: IdentityProvider | None = None
@@ -100,6 +106,12 @@ class Config:
     """Whether new files of the archive are encrypted at rest"""
     secrets_dir: Path = Path("/run/secrets")
     """Where a configuration file may point to secrets"""
+    metrics_token: str = field(default="", repr=False)
+    """Who shows it may read ``/metrics``; without one, who asks from this machine"""
+    tracing_endpoint: str = ""
+    """The collector of OpenTelemetry (OTLP/HTTP) that spans are sent to; empty: there are none"""
+    tracing_headers: str = field(default="", repr=False)
+    """What it wants to be shown, ``name=value`` pairs separated by commas"""
     own_files: frozenset[Path] = field(default=frozenset(), compare=False)
     """Files that these settings were read from: no configuration file may point to them"""
 
@@ -305,6 +317,30 @@ def _archive_access(reader: _Reader) -> ObjectAccess:
     )  # fmt: skip
 
 
+def _metrics_token(reader: _Reader) -> str:
+    token = reader.text("METRICS_TOKEN") or ""
+    if token and len(token) < SHORTEST_SECRET:
+        raise ConfigurationError(f"METRICS_TOKEN: write a random value of at least {SHORTEST_SECRET} characters")
+    return token
+
+
+def _tracing_endpoint(reader: _Reader) -> str:
+    url = (reader.text("OTEL_EXPORTER_OTLP_ENDPOINT") or "").strip().rstrip("/")
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username):
+        raise ConfigurationError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT: write the collector's address, http://host:4318, without a name or a key"
+        )
+    return url
+
+
+def _require_log_format(reader: _Reader) -> None:
+    # Used before there are settings (``logs.configure``); here a wrong one is named.
+    wanted = reader.text("LOG_FORMAT", "text")
+    if wanted not in ("text", "json"):
+        raise ConfigurationError(f"LOG_FORMAT: write text or json, not {wanted!r}")
+
+
 def load(environment: Mapping[str, str] | None = None) -> Config:
     """Settings of this process. Raises ``ConfigurationError`` rather than start weakly."""
     environment = os.environ if environment is None else environment
@@ -319,6 +355,7 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
     base_url = _base_url(reader, production)
     hosts = tuple(h for h in (reader.text("TRUSTED_HOSTS") or "").split(",") if h.strip())
     archive_dir, archive_url = _archive(reader, instance_dir)
+    _require_log_format(reader)
     redis_url = reader.text("REDIS_URL")
     if production and redis_url is None:
         raise ConfigurationError("REDIS_URL: production needs the address of a Redis or Valkey server")
@@ -328,12 +365,16 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
         password_salt=_secret(reader, "PASSWORD_SALT", production, instance_dir),
         encryption_keys=_encryption_keys(reader, production, instance_dir),
         database_url=_database_url(reader, instance_dir),
+        database_pool_size=max(reader.integer("DATABASE_POOL_SIZE", 8), 1),
+        database_pooler=reader.flag("DATABASE_POOLER", False),
         redis_url=redis_url or f"unix://{valkey_socket(instance_dir)}",
         instance_dir=instance_dir,
         archive_dir=archive_dir,
         archive_url=archive_url,
         archive_access=_archive_access(reader),
         archive_encryption=reader.flag("ARCHIVE_ENCRYPTION", False),
+        # Locally the stand-in answers, which need not be spared.
+        billy_requests_per_second=reader.integer("BILLY_REQUESTS_PER_SECOND", 20 if production else 0),
         reconciliation_days=max(reader.integer("RECONCILIATION_DAYS", 45), 1),
         rules_dir=Path(reader.text("RULES_DIR") or instance_dir / "rules").resolve(),
         base_url=base_url,
@@ -346,6 +387,9 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
         mail=_mail(reader),
         oidc=_oidc(reader, production),
         secrets_dir=Path(reader.text("SECRETS_DIR") or "/run/secrets").resolve(),
+        metrics_token=_metrics_token(reader),
+        tracing_endpoint=_tracing_endpoint(reader),
+        tracing_headers=reader.text("OTEL_EXPORTER_OTLP_HEADERS") or "",
         # Last, when everything has been read.
         own_files=frozenset(reader.files),
     )

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -30,7 +31,8 @@ from .processes import die_with_parent, free_port
 log = logging.getLogger("supervisor")
 
 DEFAULT_PORT = 8000
-_STOP_SECONDS = 15
+#: Of a worker: longer than one look-up and one send may take (``Transport.DEADLINE``, 120 s), so that none is cut off.
+_STOP_SECONDS = 180
 _LONGEST_PAUSE = 30.0
 
 
@@ -70,16 +72,20 @@ class Child:
         log.warning("%s ended with status %s; starting it again in %.0f s", self.name, status, self.pause)
         self.process, self.restart_at = None, time.monotonic() + self.pause
 
-    def stop(self, deadline: float) -> None:
-        """Wait for its end after SIGTERM; kill it at the deadline."""
+    def stop(self, is_over: Callable[[], bool]) -> None:
+        """Wait for its end after SIGTERM; kill it once ``is_over`` says that nobody waits any longer."""
         if self.process is None:
             return
-        try:
-            self.process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            log.warning("%s does not stop; killing it", self.name)
-            self.process.kill()
-            self.process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(2)
+            return
+        log.info("%s ends what it has in hand (Ctrl-C again ends it at once)", self.name)
+        while self.process.poll() is None:
+            if is_over():
+                log.warning("%s does not stop; killing it", self.name)
+                self.process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.2)
 
 
 def _python(module: str) -> list[str]:
@@ -148,7 +154,7 @@ def _prepare(demo: bool) -> list[str]:
 def _children(port: int, environment: dict[str, str]) -> list[Child]:
     gunicorn = [
         sys.executable, "-m", "gunicorn", "app:app", "--no-control-socket", "--worker-class", "gthread", "--workers", "1",
-        "--threads", "8", "--bind", f"127.0.0.1:{port}", "--log-level", "warning",
+        "--threads", "8", "--graceful-timeout", "30", "--bind", f"127.0.0.1:{port}", "--log-level", "warning",
     ]  # fmt: skip
     return [
         Child("web", gunicorn, environment),
@@ -164,16 +170,20 @@ def _supervise(children: list[Child], stopping: list[int]) -> None:
         time.sleep(0.2)
 
 
-def _stop(children: list[Child]) -> None:
-    """Programs first, Valkey last, so that a worker can still finish and report its job."""
+def _stop(children: list[Child], signals: list[int]) -> None:
+    """Programs first, Valkey last, so that a worker can still finish and report its job. A second Ctrl-C waits no longer."""
     deadline = time.monotonic() + _STOP_SECONDS
+
+    def is_over() -> bool:
+        return len(signals) > 1 or time.monotonic() > deadline
+
     first, last = [c for c in children if c.name != "valkey"], [c for c in children if c.name == "valkey"]
     for group in (first, last):
         for child in group:
             if child.process is not None:
                 child.process.terminate()
         for child in group:
-            child.stop(deadline)
+            child.stop(is_over)
 
 
 def _start_demo(config: Config, environment: dict[str, str]) -> Child:
@@ -235,5 +245,5 @@ def main() -> int:
         log.error("the database cannot be used: %s", error.orig)
         return 1
     finally:
-        _stop(children)
+        _stop(children, stopping)
     return 0

@@ -64,6 +64,10 @@ def test_production_starts_with_its_settings(production):
         ("OUTBOUND_PORTS", "22,65536"),
         ("OUTBOUND_PORTS", "0"),
         ("OUTBOUND_PORTS", "-22"),
+        ("METRICS_TOKEN", "short"),
+        ("LOG_FORMAT", "xml"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:key@collector:4318"),
     ],
 )
 def test_a_weak_or_wrong_setting_is_refused_by_name(production, name, value):
@@ -302,3 +306,31 @@ def test_an_archive_that_cannot_be_meant_is_named(local, name, value):
     with pytest.raises(ConfigurationError, match=name) as caught:
         load(local | {name: value})
     assert "key@" not in str(caught.value)
+
+
+def test_figures_and_traces_have_keys_that_may_lie_in_files(local, tmp_path):
+    (tmp_path / "token").write_text(f"{SECRET}\n")
+    (tmp_path / "headers").write_text(f"authorization=Bearer {SECRET}")
+    config = load(
+        local
+        | {
+            "METRICS_TOKEN_FILE": str(tmp_path / "token"), "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/",
+            "OTEL_EXPORTER_OTLP_HEADERS_FILE": str(tmp_path / "headers"), "LOG_FORMAT": "json",
+        }
+    )  # fmt: skip
+    assert (config.metrics_token, config.tracing_endpoint) == (SECRET, "http://collector:4318")
+    assert config.tracing_headers == f"authorization=Bearer {SECRET}" and SECRET not in repr(config)
+    assert load(local).metrics_token == load(local).tracing_endpoint == ""
+
+
+def test_connections_to_the_database_are_eight_unless_another_number_is_given(local):
+    assert load(local).database_pool_size == 8 and not load(local).database_pooler
+    config = load(local | {"DATABASE_POOL_SIZE": "3", "DATABASE_POOLER": "1"})
+    assert config.database_pool_size == 3 and config.database_pooler
+
+
+def test_billy_is_spared_in_production_and_the_stand_in_is_not(production, local):
+    given = {"BILLY_REQUESTS_PER_SECOND": "7"}
+    loaded = [load(settings).billy_requests_per_second for settings in (production, local, production | given)]
+    assert loaded == [20, 0, 7]
+    assert load(production | {"BILLY_REQUESTS_PER_SECOND": "0"}).billy_requests_per_second == 0

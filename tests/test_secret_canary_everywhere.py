@@ -56,6 +56,7 @@ _KEY = base64.b64encode(hashlib.sha256(b"canary").digest()).decode()
 _SETTINGS: dict[str, Any] = {
     "secret_key": _canary("secret-key"), "password_salt": _canary("password-salt"), "encryption_keys": (f"k1:{_KEY}",),
     "mail": MailServer("127.0.0.1", 1, "none", "faktura@firma.example", username="firma", password=_canary("mail")),
+    "metrics_token": _canary("metrics"), "tracing_headers": _canary("tracing"),
     "oidc": IdentityProvider("http://127.0.0.1:1", "client", _canary("oidc"), "Firma"),
 }  # fmt: skip
 _RECOVERY = "k7391-canar"
@@ -97,7 +98,7 @@ def _fill_gateways(found: House, known: Known) -> None:
 def _fill(found: House) -> Known:
     """Every place where a secret is kept."""
     known = Known({"the encryption key": _KEY, "the recovery code": _RECOVERY})
-    for name in ("secret_key", "password_salt"):
+    for name in ("secret_key", "password_salt", "metrics_token", "tracing_headers"):
         known.secrets[name] = _SETTINGS[name]
     known.secrets |= {"the mail password": _canary("mail"), "the OIDC secret": _canary("oidc")}
     _fill_gateways(found, known)

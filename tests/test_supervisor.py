@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from support.product import Product
 
+from invoiceapp import supervisor
+from invoiceapp.discovery.client import Discovery
+from invoiceapp.gateways.base import registry
 from invoiceapp.processes import free_port
 
 pytestmark = pytest.mark.server
@@ -67,6 +71,24 @@ def test_a_killed_supervisor_leaves_no_stray_process(product):
     while any(Path(f"/proc/{pid}").exists() for pid in children.values()) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert [name for name, pid in children.items() if Path(f"/proc/{pid}").exists()] == []
+
+
+def test_a_second_ctrl_c_ends_at_once_what_does_not_stop(monkeypatch):
+    deaf = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); sys.stdin.read()"
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline()
+    child = supervisor.Child("worker", [], {}, process)
+    signals = [signal.SIGINT]
+    # The second comes when we have begun to wait for what it has in hand.
+    monkeypatch.setattr(supervisor.log, "info", lambda *_: signals.append(signal.SIGINT))
+    supervisor._stop([child], signals)
+    assert process.returncode == -signal.SIGKILL
+    process.stdin.close(), process.stdout.close()
+
+
+def test_a_worker_has_time_for_the_longest_send():
+    longest = max(transport.DEADLINE for transport in registry().values()) + Discovery.DEADLINE
+    assert longest < supervisor._STOP_SECONDS
 
 
 def test_a_taken_port_gives_a_free_one():

@@ -84,7 +84,7 @@ class Clock(Scheduler):  # type: ignore[misc]
 def main() -> None:
     """Turn for ever; a Redis that goes away only pauses the clock."""
     logs.configure()
-    app = create_app(pages=False)
+    app = create_app(pages=False, process="clock")
     with app.app_context():
         connection = redis_connection()
         wait_for_redis(connection)

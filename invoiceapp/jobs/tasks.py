@@ -47,8 +47,9 @@ def start_runs() -> None:
 
 
 def execute_run(run_id: str) -> None:
-    """Carry out one run."""
-    runs.execute(run_id)
+    """Carry out one slice of a run."""
+    if runs.execute(run_id):
+        bell.ring("execute_run", run_id)
 
 
 def convert() -> None:

@@ -20,20 +20,16 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import DequeueStrategy
 
-from invoiceapp import create_app, logs
+from invoiceapp import create_app, logs, tracing
 from invoiceapp.current import redis_connection
 from invoiceapp.models import db
 from invoiceapp.services import stopping
 from invoiceapp.services.bell import TASKS, Kind, heard, queue
-from invoiceapp.services.export import validators
 
 from . import tasks
 from .waiting import wait_for_redis
 
 log = logging.getLogger(__name__)
-
-#: A run that reads longer than this many seconds is shown as abandoned in Redis; it carries on all the same.
-_LONGEST = 6 * 3600
 
 
 class OurJob(Job):
@@ -50,15 +46,17 @@ class OurJob(Job):
 
     def perform(self) -> Any:
         """Run the task. Who rings while it runs is heard once more."""
-        heard(str(self.func_name).rpartition(".")[2], self.args)
-        return super().perform()
+        name = str(self.func_name).rpartition(".")[2]
+        heard(name, self.args)
+        with tracing.work(f"job {name}", task=name):
+            return super().perform()
 
     # Ours have no callbacks; RQ would import whatever is named.
     success_callback = failure_callback = stopped_callback = property(lambda _job: None)
 
 
 class AppWorker(SimpleWorker):
-    """Gives each job a clean database session, and one without a time limit a long life in Redis."""
+    """Gives each job a clean database session."""
 
     job_class = OurJob
 
@@ -83,20 +81,12 @@ class AppWorker(SimpleWorker):
         stopping.ask()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
-    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
-        """Seconds after which others may think this worker dead. RQ's seven minutes are too short for a long run."""
-        return _LONGEST if job.timeout == -1 else int(super().get_heartbeat_ttl(job, working_time))
-
     def perform_job(self, job: Job, *args: Any, **kwargs: Any) -> bool:
         """Run one job; whatever it left open is closed."""
         try:
             return bool(super().perform_job(job, *args, **kwargs))
         finally:
             db.session.remove()
-
-
-#: What asks for the rules, so that a worker for it compiles them before its first job.
-_JUDGING = {Kind.CONVERT, Kind.WORK}
 
 
 def _kinds() -> list[Kind]:
@@ -107,15 +97,13 @@ def _kinds() -> list[Kind]:
 
 
 def main() -> None:
-    """Wait for Redis, compile the rules, then work until stopped."""
+    """Wait for Redis, then work until stopped. Rules are compiled when a document first asks for them: nobody waits for others'."""
     kinds = _kinds()
     logs.configure()
-    app = create_app(pages=False)
+    app = create_app(pages=False, process="worker")
     with app.app_context():
         connection = redis_connection()
         wait_for_redis(connection)
-        if _JUDGING & set(kinds):
-            validators.warm()
         log.info("worker %s is ready for: %s", os.getpid(), ", ".join(kinds))
         AppWorker.serving(kinds, connection).take_turns(with_scheduler=False)
 

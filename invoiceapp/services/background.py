@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from invoiceapp import tracing
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import ACTIVE_JOBS, Adaptor, Job, JobState, db, new_id, utcnow
 from invoiceapp.services import audit, bell
@@ -196,12 +197,14 @@ def _claim(job_id: str) -> tuple[str, Progress] | None:
         return job.kind, progress
 
 
+@tracing.of("job")
 def execute(job_id: str, handlers: Mapping[str, Handler]) -> bool:
     """Do one slice of a job; whether there is more. Safe to call twice: the second caller finds the lease taken."""
     claimed = _claim(job_id)
     if claimed is None:
         return False
     kind, progress = claimed
+    tracing.about(adaptor=progress.adaptor_id)
     try:
         with _for_its_person(progress):
             has_more = handlers[kind](progress)

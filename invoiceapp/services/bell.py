@@ -44,12 +44,13 @@ _KINDS = {
 }  # fmt: skip
 #: Seconds one job may take; batches are far smaller, see ``jobs/tasks.py``.
 JOB_TIMEOUT = 900
-#: Tasks without that limit: a run may read a large company for hours, and renews a lease of its own.
-UNLIMITED = frozenset({"execute_run"})
-_FOR_EVER = -1
 _WEEK = 7 * 24 * 3600
 #: Seconds that a ring keeps others of its kind from the queue; so long is the delay where its job was lost.
 WAITS = 30
+#: The same for work that goes on slice by slice, each ringing for the next: it waits behind slices of everybody else, and
+#: a second ring meanwhile would be a second turn in every round to its end.
+WAITS_BETWEEN_SLICES = 300
+_SLICED = frozenset({"execute_run", "work"})
 
 
 def kind_of(task: str) -> Kind:
@@ -71,10 +72,10 @@ def ring(task: str, *ids: str) -> bool:
 
     A ring like one that waits adds nothing: whoever hears that one looks at what is there by then.
     """
-    limit = _FOR_EVER if task in UNLIMITED else JOB_TIMEOUT
+    waits = WAITS_BETWEEN_SLICES if task in _SLICED else WAITS
     try:
-        if bell_connection().set(_waiting(task, ids), "", nx=True, ex=WAITS):
-            queue(kind_of(task)).enqueue(f"{TASKS}.{task}", *ids, job_timeout=limit, result_ttl=60, failure_ttl=_WEEK)
+        if bell_connection().set(_waiting(task, ids), "", nx=True, ex=waits):
+            queue(kind_of(task)).enqueue(f"{TASKS}.{task}", *ids, result_ttl=60, failure_ttl=_WEEK)
     except RedisError as error:
         log.warning("the queue cannot be reached; the clock will find the work: %s", type(error).__name__)
         return False

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _asked = threading.Event()
 
@@ -15,3 +19,11 @@ def ask() -> None:
 def asked() -> bool:
     """Whether loops over a batch should give back what they have not begun."""
     return _asked.is_set()
+
+
+def until_asked(items: Iterable[T]) -> Iterator[T]:
+    """The same items, for a loop that claims each before its work: none after we were asked to stop."""
+    for item in items:
+        if _asked.is_set():
+            return
+        yield item

@@ -41,7 +41,8 @@ _KNOWN: Mapping[str, str] = {
     "gateways/providers": "TLS contexts", "gateways/accesspoint": "TLS contexts", "gateways/certificates.py": "TLS contexts",
     "discovery/dns.py": "name servers of the settings, judged by the guard", "discovery/sml.py": "kinds of DNS records",
     "discovery/turns.py": "TLS contexts",
-    "sources/billy/client.py": "takes addresses apart",
+    "sources/billy/client.py": "takes addresses apart", "sources/billy/connection.py": "TLS contexts",
+    "factory.py": "how the connection to Redis is probed",
     "services/delivery/moves.py": "this machine's name", "services/export/archive/objects.py": "the store of the settings",
     "processes.py": "a port of this machine for the demo",
 }  # fmt: skip

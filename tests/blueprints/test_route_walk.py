@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from support.everything import PARAMETERS, World, address, make_world
 from werkzeug.routing import Rule
 
-from invoiceapp.blueprints.policy import PUBLIC, ROLES, SELF, SHARED, SUBSCRIPTION, Policy, of_endpoint
+from invoiceapp.blueprints.policy import OPERATOR, PUBLIC, ROLES, SELF, SHARED, SUBSCRIPTION, Policy, of_endpoint
 from invoiceapp.domain.permissions import Action, Role
 from invoiceapp.models import db
 from invoiceapp.services.people import nothing_shared
@@ -79,7 +79,8 @@ def _stub(app: Flask) -> None:
 def _expected(call: Call, who: str) -> Any:
     """What the answer must be: reached, or a status."""
     policy = call.policy
-    if policy.kind == PUBLIC:
+    # All of them ask from this machine.
+    if policy.kind in (PUBLIC, OPERATOR):
         return REACHED
     if policy.is_for_tokens:
         return _of_key(policy, who)
@@ -157,5 +158,6 @@ def test_every_answer_carries_the_security_headers(app: Flask) -> None:
             assert headers["Referrer-Policy"] == "same-origin", (method, path)
             assert headers["Cross-Origin-Opener-Policy"] == "same-origin", (method, path)
             assert path.startswith("/static") or headers["Cache-Control"] == "no-store", (method, path)
-            assert answer.status_code < 500, (method, path)
+            # Test databases are made without migrations.
+            assert answer.status_code < 500 or path == "/readyz", (method, path)
             answer.close()

@@ -74,7 +74,8 @@ def numbers_of(company):
 
 def export(adaptor_id, numbers):
     run = runs.start(adaptor_id, trigger="manual", query=DocumentQuery(numbers=tuple(numbers)))
-    runs.execute(run.id)
+    while runs.execute(run.id):
+        pass
     while conversion.convert_due():
         pass
     while delivery.deliver_due():

@@ -36,7 +36,8 @@ pytestmark = pytest.mark.server
 
 def run_now() -> Run:
     run_id = runs.start(db.session.scalars(select(Adaptor.id)).one(), trigger="manual").id
-    runs.execute(run_id)
+    while runs.execute(run_id):
+        pass
     return db.session.get_one(Run, run_id, populate_existing=True)
 
 

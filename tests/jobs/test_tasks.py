@@ -138,8 +138,15 @@ def test_an_unknown_task_fails_alone(fake, done):
     assert done == [("deliver",)] and failed() == 1
 
 
-def test_a_run_of_hours_does_not_look_abandoned(fake, done):
-    bell.ring("execute_run", "01RUN"), bell.ring("convert")
-    run, convert = rung()
-    worker = AppWorker.serving(bell.Kind, fake)
-    assert worker.get_heartbeat_ttl(run) >= 3600 and worker.get_heartbeat_ttl(convert) == bell.JOB_TIMEOUT + 60
+def test_a_run_that_has_more_to_read_rings_for_its_next_slice_behind_the_others(fake, monkeypatch):
+    left, order = {"01BIG": 3, "01SMALL": 1}, []
+
+    def execute(run_id: str) -> bool:
+        order.append(run_id)
+        left[run_id] -= 1
+        return left[run_id] > 0
+
+    monkeypatch.setattr(runs, "execute", execute)
+    bell.ring("execute_run", "01BIG"), bell.ring("execute_run", "01SMALL")
+    work(fake)
+    assert order == ["01BIG", "01SMALL", "01BIG", "01BIG"]

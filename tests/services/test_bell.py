@@ -25,7 +25,7 @@ def test_a_ring_is_one_job_in_json(redis):
     assert bell.ring("execute_run", "01RUN") is True
     [job] = rung()
     assert (job.func_name, job.args) == ("invoiceapp.jobs.tasks.execute_run", ["01RUN"])
-    assert job.serializer is JSONSerializer and job.timeout == -1
+    assert job.serializer is JSONSerializer and job.timeout == bell.JOB_TIMEOUT
     assert redis.hget(job.key, "data")[:2] != b"\x80\x04"
 
 
@@ -83,9 +83,10 @@ def test_failed_jobs_are_kept_a_week_and_good_ones_a_minute(redis):
     assert (job.result_ttl, job.failure_ttl) == (60, 7 * 24 * 3600)
 
 
-def test_a_run_has_no_time_limit_and_other_tasks_have(redis):
-    bell.ring("execute_run", "01RUN"), bell.ring("convert"), bell.ring("deliver")
-    assert [job.timeout for job in rung()] == [-1, bell.JOB_TIMEOUT, bell.JOB_TIMEOUT]
+def test_a_slice_that_waits_behind_many_others_is_not_rung_for_once_more(redis):
+    for task in ("execute_run", "work"):
+        bell.ring(task, "01A")
+        assert bell.WAITS < redis.ttl(bell._waiting(task, ["01A"])) <= bell.WAITS_BETWEEN_SLICES == 300
 
 
 def test_a_redis_that_hangs_holds_nobody(config, monkeypatch):

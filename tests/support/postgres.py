@@ -39,15 +39,23 @@ _SHAPE = """
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 
 
+_PORT = 5432
+
+
 class PostgresCluster:
     """Starts with ``with``; stopped and removed at its end. Root runs it as ``postgres``, which refuses root."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "", port: int = _PORT, *, is_durable: bool = False) -> None:
+        """``address``: where it listens beside its socket, for whoever can reach it there.
+
+        Unless ``is_durable``, as benchmarks want it, it does not wait for the disk.
+        """
         binaries = find_binaries()
         if binaries is None:
             raise RuntimeError("no PostgreSQL server: apt install postgresql")
-        self._binaries = binaries
+        self._binaries, self._address, self.port = binaries, address, port
         self._folder = Path(tempfile.mkdtemp(prefix="invoiceapp-pg-"))
+        self._sync = "" if is_durable else " -c fsync=off -c full_page_writes=off"
         self._free: list[str] = []
         self._shape: object = None
         self._user = "postgres" if os.geteuid() == 0 else getpass.getuser()
@@ -63,7 +71,11 @@ class PostgresCluster:
             shutil.chown(self._folder, "postgres", "postgres")
         data = str(self._folder / "data")
         self._run("initdb", "-D", data, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-U", self._user)
-        options = f"-c listen_addresses='' -k {self._folder} -c fsync=off -c full_page_writes=off -c max_connections=60"
+        if self._address:
+            with (self._folder / "data" / "pg_hba.conf").open("a") as file:
+                file.write(f"host all all {self._address}/24 trust\n")
+        listen = f"-c listen_addresses='{self._address}' -p {self.port} -k {self._folder}"
+        options = f"{listen}{self._sync} -c max_connections=60"
         self._run("pg_ctl", "-D", data, "-w", "-l", str(self._folder / "log"), "-o", options, "start")
         return self
 
@@ -105,7 +117,9 @@ class PostgresCluster:
 
     def _connected(self, name: str, options: str = "") -> psycopg.Connection:
         return psycopg.connect(
-            f"host={self._folder} user={self._user} dbname={name}", autocommit=True, options=options or None
+            f"host={self._folder} port={self.port} user={self._user} dbname={name}",
+            autocommit=True,
+            options=options or None,
         )
 
     def new_database(self, template: str = "template1") -> str:
@@ -113,4 +127,5 @@ class PostgresCluster:
         name = f"test_{uuid.uuid4().hex}"
         with self._connected("postgres") as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        return f"postgresql+psycopg://{self._user}@/{name}?host={self._folder}"
+        port = f"&port={self.port}" if self.port != _PORT else ""
+        return f"postgresql+psycopg://{self._user}@/{name}?host={self._folder}{port}"

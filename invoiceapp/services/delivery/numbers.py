@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
@@ -68,12 +69,13 @@ def take(document: Document, adaptor: Adaptor, environment: Environment) -> Hold
     holder = _who_holds(held_by, document, key)
     if holder is not None:
         return _described(holder, document)
-    db.session.execute(
-        update(SentNumber)
-        .filter_by(**key)
-        .values(document_id=document.id, taken_at=utcnow())
-        .execution_options(synchronize_session=False)
-    )
+    if held_by is not None:
+        db.session.execute(
+            update(SentNumber)
+            .filter_by(**key)
+            .values(document_id=document.id, taken_at=utcnow())
+            .execution_options(synchronize_session=False)
+        )
     return None
 
 
@@ -112,6 +114,7 @@ def _insert(key: dict[str, Any], document_id: str) -> bool:
     return changed(db.session.execute(row.on_conflict_do_nothing()))
 
 
+@cache
 def may_have_left() -> ColumnElement[bool]:
     """For queries that have ``Delivery``: something of it may be with its partner, or is about to be."""
     unclear = Attempt.outcome.is_(None) | Attempt.outcome.in_(("unknown", "accepted"))

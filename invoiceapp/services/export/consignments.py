@@ -9,7 +9,7 @@ from invoiceapp.domain.identifiers import Participant
 from invoiceapp.gateways.base import Consignment, Payload
 from invoiceapp.models import Adaptor, Customer, Delivery, Rendition, db
 from invoiceapp.services.configuration.naming import receiver_email as receiver_email_of
-from invoiceapp.services.database import transaction
+from invoiceapp.services.database import reading
 
 from . import archive, naming
 from .outcomes import is_a_known_repetition
@@ -35,7 +35,7 @@ def consignment_of(delivery_id: str) -> Consignment:
 
     Raises ``archive.ArchiveCorrupt`` and ``archive.ArchiveUnavailable``.
     """
-    with transaction():
+    with reading():
         consignment, (payload, *companions) = _described(delivery_id)
     return replace(consignment, payload=payload.load(), companions=tuple(file.load() for file in companions))
 

@@ -21,6 +21,7 @@ from itertools import groupby
 from sqlalchemy import ColumnElement, Select, and_, exists, func, select, update
 from sqlalchemy.exc import OperationalError
 
+from invoiceapp import tracing
 from invoiceapp.domain.delivery import DeliveryState, Mover
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Refused, Rejected, Transport, TransportError, Unavailable, Unknown
@@ -28,7 +29,7 @@ from invoiceapp.models import Adaptor, Attempt, Delivery, Gateway, db, new_id, u
 from invoiceapp.services import bell, stopping
 from invoiceapp.services.configuration import gateways, releasing
 from invoiceapp.services.configuration.seen import keep_renewed, note_seen
-from invoiceapp.services.database import transaction
+from invoiceapp.services.database import reading, transaction
 from invoiceapp.services.delivery import order, waiting
 from invoiceapp.services.delivery.moves import Lease, LeaseLost, move, owner, require
 from invoiceapp.services.errors import ServiceError
@@ -141,7 +142,7 @@ def _deliver_group(gateway_id: str, leases: list[Lease]) -> None:
     if stopping.asked():
         _return(leases)
         return
-    with transaction():
+    with reading():
         gateway = db.session.get_one(Gateway, gateway_id, populate_existing=True)
         opened = standing.opened(gateway)
         was_failing, stored_secrets = gateway.failures > 0, dict(gateway.secrets)
@@ -183,7 +184,8 @@ class _Group:
                 _return(leases[position:])
                 return
             try:
-                self._deliver_or_stop(lease)
+                with tracing.work("delivery", delivery=lease.delivery_id, gateway=self._gateway_id):
+                    self._deliver_or_stop(lease)
             except _GatewayRefused as error:
                 _pause_and_return(self._gateway_id, leases[position + 1 :], error.text)
                 return
@@ -242,10 +244,12 @@ class _Group:
             )
             outcomes.give_back(lease, attempt_id, unknown, transport.replay)
         else:
+            tracing.note(outcome=outcomes.ACCEPTED)
             outcomes.accept(lease, attempt_id, receipt)
             self._answered()
 
     def _failed(self, lease: Lease, attempt_id: str, error: TransportError) -> None:
+        tracing.note(outcome=type(error).__name__.lower())
         outcomes.give_back(lease, attempt_id, error, self._transport.replay)
         if isinstance(error, Refused):
             raise _GatewayRefused(error.text) from error
@@ -322,6 +326,7 @@ def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened, email
         four_eyes.require(lease.delivery_id, email)
         move(lease, S.LEASED, S.SENDING, Mover.HOLDER, tries=Delivery.tries + 1, next_at=now + LEASE)
         delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
+        tracing.about(document=delivery.document_id, adaptor=delivery.adaptor_id)
         waiting.end(delivery)
         may_have_arrived = earlier > 0 and outcomes.may_have_arrived(delivery.id)
         delivery.environment = trials.reached(delivery, opened.environment, may_have_arrived)

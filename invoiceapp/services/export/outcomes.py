@@ -168,7 +168,8 @@ def is_a_known_repetition(delivery_id: str) -> bool:
     none that it did not take.
     """
     errors = db.session.scalars(select(Attempt.error).where(Attempt.delivery_id == delivery_id)).all()
-    return may_have_arrived(delivery_id) and not any(error and _REMEMBERED in error for error in errors)
+    # Without a try nothing can have arrived, and that is the rule.
+    return bool(errors) and may_have_arrived(delivery_id) and not any(one and _REMEMBERED in one for one in errors)
 
 
 def went_elsewhere(delivery_id: str, place: str) -> bool:

@@ -6,11 +6,13 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import pypdfium2
+from typing import TYPE_CHECKING
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.services.errors import ServiceError
+
+if TYPE_CHECKING:
+    import pypdfium2
 
 MOST_PAGES = 10
 #: Pixels of the longer side: sharp on a screen, and a page of any size stays a small picture.
@@ -34,6 +36,8 @@ class PdfUnreadable(ServiceError):
 
 @contextmanager
 def _opened(content: bytes) -> Iterator[pypdfium2.PdfDocument]:
+    import pypdfium2  # a library of 10 MB: only where a page is shown
+
     with _LOCK:
         try:
             document = pypdfium2.PdfDocument(content)

@@ -16,7 +16,7 @@ from invoiceapp.domain.delivery import NOES, DeliveryState, Mover, Replay, next_
 from invoiceapp.gateways.base import Receipt as WireReceipt
 from invoiceapp.gateways.base import Transport, TransportError
 from invoiceapp.models import Adaptor, Attempt, Delivery, Document, Event, Gateway, Receipt, Stage, db, utcnow
-from invoiceapp.services import bell
+from invoiceapp.services import bell, stopping
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.delivery.moves import Lease, LeaseLost, move
@@ -58,7 +58,7 @@ def probe_due() -> int:
     """Ask about one batch; how many there were."""
     with transaction():
         found = due()
-    for lease in found:
+    for lease in stopping.until_asked(found):
         claimed = _claim(lease)
         if claimed is None:
             continue

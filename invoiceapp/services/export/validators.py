@@ -1,4 +1,4 @@
-"""The one validator of this process, warmed once; and the day whose rules judge."""
+"""The one validator of this process, which compiles what is asked for; and the day whose rules judge."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def validator() -> Validator:
 
 
 def warm() -> None:
-    """Compile every format's rules, so that no document waits for it."""
+    """Compile every format's rules now. A worker does not: its first document waits for its own rules only."""
     validator().warm(list(registry().values()))

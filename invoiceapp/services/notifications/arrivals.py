@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from invoiceapp.models import Delivery, Document, Receipt, Watch, db
+from invoiceapp.models.types import id_at
 from invoiceapp.services.daily.listing import GROUPS
 
 EVERY = timedelta(minutes=15)
@@ -36,19 +37,10 @@ def since(watch: Watch, now: datetime, *, wanted: bool) -> list[tuple[datetime, 
         .join(Delivery, Delivery.document_id == Document.id)
         .where(
             Delivery.subscription_id == watch.subscription_id, Delivery.adaptor_id == watch.adaptor_id,
-            Delivery.state.in_(sorted(GROUPS["arrived"])), Delivery.id >= _id_at(now - _LATEST),
+            Delivery.state.in_(sorted(GROUPS["arrived"])), Delivery.id >= id_at(now - _LATEST),
             Delivery.finished_at > begin - _SETTLED, arrived_at > begin, arrived_at <= until,
         )
         .group_by(Document.type)
     )  # fmt: skip
     figures = {kind.value: number for kind, number in rows}
     return [(until, figures)] if figures else []
-
-
-def _id_at(moment: datetime) -> str:
-    """Smaller than every id that was made later (``models.types.new_id``)."""
-    digits, number = "", int(moment.timestamp() * 1000)
-    for _ in range(10):
-        number, digit = divmod(number, 32)
-        digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[digit] + digits
-    return digits

@@ -24,7 +24,7 @@ from invoiceapp.models import Adaptor, Webhook, WebhookCall, db, dump_json, new_
 from invoiceapp.outbound.deadline import Deadline
 from invoiceapp.outbound.errors import OutboundError
 from invoiceapp.outbound.http import Answer, HttpClient
-from invoiceapp.services import secrets
+from invoiceapp.services import secrets, stopping
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import Conflict, InvalidInput, text_dict
 
@@ -169,7 +169,7 @@ def call_due(clock: Callable[[], datetime] = utcnow) -> int:
         ids = _due(now, BATCH)
         over = (WebhookCall.state.in_(("done", "failed")), WebhookCall.finished_at < now - KEPT)
         session.execute(delete(WebhookCall).where(*over))
-    for call_id in ids:
+    for call_id in stopping.until_asked(ids):
         call(call_id, clock)
     return len(ids)
 

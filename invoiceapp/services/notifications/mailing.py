@@ -29,6 +29,7 @@ from invoiceapp.gateways.email.session import connect, deliver
 from invoiceapp.models import Mail, MailState, Notice, NoticeKind, Recipient, cut, db, utcnow
 from invoiceapp.outbound.deadline import Deadline
 from invoiceapp.outbound.guard import Guard, networks
+from invoiceapp.services import stopping
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.delivery.moves import owner
 from invoiceapp.services.errors import text_dict
@@ -87,7 +88,7 @@ def send_due(clock: Clock = utcnow) -> int:
     with transaction():
         ids = _due(clock(), BATCH)
     with Postman(server) as postman:
-        for mail_id in ids:
+        for mail_id in stopping.until_asked(ids):
             if not _take(postman, mail_id, clock):
                 break
     return len(ids)

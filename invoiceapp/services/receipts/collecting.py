@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 
 from invoiceapp.gateways.base import Refused, Transport, TransportError, registry
 from invoiceapp.models import Gateway, db, utcnow
+from invoiceapp.services import stopping
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import ServiceError
@@ -34,10 +35,12 @@ def due() -> bool:
 
 def collect_due() -> int:
     """Look at the gateways whose time has come, ``BATCH`` at most; how many were looked at."""
-    claimed = [gateway_id for gateway_id in _due(BATCH) if _claim(gateway_id)]
-    for gateway_id in claimed:
-        _collect(gateway_id)
-    return len(claimed)
+    looked = 0
+    for gateway_id in stopping.until_asked(_due(BATCH)):
+        if _claim(gateway_id):
+            _collect(gateway_id)
+            looked += 1
+    return looked
 
 
 def _is_due() -> ColumnElement[bool]:
@@ -110,7 +113,7 @@ def _fetch(gateway: Gateway, transport: Transport) -> None:
     Raises a ``TransportError`` or ``ServiceError``.
     """
     started = time.monotonic()
-    for incoming in transport.fetch():
+    for incoming in stopping.until_asked(transport.fetch()):
         message_id = storing.keep(gateway, incoming).id
         matching.match_safely(message_id)
         # A read opened a transaction; none may be open while the partner is talked to.

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from invoiceapp.gateways.base import LaterReceipt, Refused, Transport, TransportError, Unavailable, Verdict
 from invoiceapp.models import Delivery, Gateway, db
+from invoiceapp.services import stopping
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.configuration.seen import keep_renewed
 from invoiceapp.services.database import transaction
@@ -66,7 +67,7 @@ def _poll(gateway_id: str, group: list[Question], started: float) -> None:
                 questions.postpone(question, slots.pause())
             return
         try:
-            for question in group:
+            for question in stopping.until_asked(group):
                 if time.monotonic() - started > _BUDGET or not slot.renew():
                     return
                 if questions.claim(question) and not _ask(question, gateway, transport):

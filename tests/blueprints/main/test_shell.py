@@ -1,4 +1,4 @@
-"""Language switch, health check, error pages and the menu."""
+"""Language switch, error pages and the menu."""
 
 from __future__ import annotations
 
@@ -74,17 +74,6 @@ def test_a_post_without_token_gets_the_page_about_old_pages(client: FlaskClient)
     answer = client.post("/language", data={"language": "da"})
     assert answer.status_code == 400
     assert "page had been open for a long time" in answer.text
-
-
-def test_the_health_check_needs_no_sign_in(client: FlaskClient) -> None:
-    answer = client.get("/healthz")
-    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
-
-
-def test_the_health_check_says_when_the_database_is_gone(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("invoiceapp.blueprints.main.views.text", lambda _: text("SELECT 1 FROM no_such_table"))
-    answer = client.get("/healthz")
-    assert (answer.status_code, answer.json) == (503, {"status": "unavailable"})
 
 
 def test_an_unknown_address_gets_a_page(client: FlaskClient) -> None:

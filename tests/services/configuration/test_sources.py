@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
 
 from invoiceapp.models import Adaptor, Customer, db, utcnow
+from invoiceapp.services import pacing
 from invoiceapp.services.configuration import customer_reading, sources
 from invoiceapp.services.configuration.environments import AdaptorDeleted
 from invoiceapp.services.errors import InvalidInput
@@ -52,6 +55,23 @@ def test_an_empty_token_means_the_stored_one(connected, billy):
     sources.connect_from_form(connected.id, {"token": "", "base_url": billy.url})
     with sources.open_source(again(connected)) as source:
         assert source.check().name.startswith("Nordlys")
+
+
+def test_a_source_is_opened_in_any_thread_and_keeps_its_companys_pace(app, config, connected, monkeypatch):
+    app.extensions["invoiceapp.config"] = dataclasses.replace(config, billy_requests_per_second=1000)
+    taken = []
+    monkeypatch.setattr(pacing.OwnPace, "reserve", lambda pace, _most: taken.append(pace) or 0)
+    opener, other = sources.opener(again(connected)), sources.opener(again(connected))
+
+    def ask() -> str:
+        with opener() as source:
+            return source.check().name
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(ask).result().startswith("Nordlys")
+    with other() as source:
+        source.check()
+    assert len(taken) == 2 and taken[0] is taken[1]
 
 
 def test_a_kept_token_does_not_follow_to_another_address(connected):

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
+from flask import has_app_context
 from sqlalchemy import select
 from support.four_eyes import addressed, anna, like, owner, people, switch  # noqa: F401 - fixtures
 
@@ -25,6 +27,11 @@ PDF = b"%PDF-1.7 from the source"
 ORDINARY = ("1001", "1002", "1003", "1004", "1005")
 
 
+def _require_apart() -> None:
+    """No transaction may be open while the source is asked; a thread that asks ahead does not even know the app."""
+    assert not has_app_context() or not db.session().in_transaction()
+
+
 @dataclass
 class Shelf:
     """What the source answers to requests for PDFs and for its own sendings, and which it got."""
@@ -38,19 +45,19 @@ class Shelf:
 
     def check(self) -> Organization:
         self.checked += 1
-        assert not db.session().in_transaction(), "no transaction may be open while the source is asked"
+        _require_apart()
         return self.company
 
     def pdf(self, _source: BillySource, document_id: str) -> bytes | None:
         self.asked.append(document_id)
-        assert not db.session().in_transaction(), "no transaction may be open while the source is asked"
+        _require_apart()
         if isinstance(self.answer, SourceError):
             raise self.answer
         return self.answer
 
     def already_sent(self, channels: frozenset[Channel]) -> list[SentItself]:
         self.asked_about.append(channels)
-        assert not db.session().in_transaction(), "no transaction may be open while the source is asked"
+        _require_apart()
         if isinstance(self.sent, SourceError):
             raise self.sent
         return [one for one in self.sent if one.channel in channels]
@@ -64,9 +71,27 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     monkeypatch.setattr(BillySource, "already_sent", lambda _source, _id, channels: found.already_sent(channels))
     monkeypatch.setattr(BillySource, "check", lambda _source: found.check())
     monkeypatch.setattr(
-        conversion.sources, "open_source", lambda adaptor: sources.source_class(adaptor)({"token": "t"})
+        conversion.sources, "opener", lambda adaptor: partial(sources.source_class(adaptor), {"token": "t"})
     )
     return found
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """``meanwhile(act)``: what somebody does once, after the next conversion has read the settings."""
+
+    def arrange(act: Callable[[], object]) -> None:
+        real, acts = conversion.Ahead.source, [act]
+
+        def source(ahead: conversion.Ahead, adaptor: Adaptor) -> object:
+            while acts:
+                acts.pop()()
+                db.session.commit()
+            return real(ahead, adaptor)
+
+        monkeypatch.setattr(conversion.Ahead, "source", source)
+
+    return arrange
 
 
 @pytest.fixture

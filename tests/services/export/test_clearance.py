@@ -202,16 +202,13 @@ class TestEnvironments:
         delivery.deliver_due()
         assert only(key).state is S.DELIVERED
 
-    def test_an_adaptor_switched_to_test_during_a_conversion_sends_nothing(self, queued, adaptor, shelf, partner):
+    def test_an_adaptor_switched_to_test_during_a_conversion_sends_nothing(self, queued, adaptor, meanwhile, partner):
         key, adaptor_id = queued().id, adaptor.id
-        real = shelf.pdf
 
-        def switch(source, document_id):
+        def switch():
             db.session.get_one(Adaptor, adaptor_id).environment = Environment.TEST
-            db.session.commit()
-            return real(source, document_id)
 
-        shelf.pdf = switch
+        meanwhile(switch)
         conversion.convert_due()
         assert again(key).stage is Stage.QUEUED and deliveries(key) == []
         conversion.convert_due()
@@ -273,17 +270,10 @@ class TestApproval:
         conversion.convert_due()
         assert {"IA-APPROVE-FIRST"} < set(fatal(only(key)))
 
-    def test_an_approval_during_a_conversion_is_not_missed(self, queued, settings, shelf):
+    def test_an_approval_during_a_conversion_is_not_missed(self, queued, settings, meanwhile):
         settings(approveFirst=True)
         key = queued().id
-        real = shelf.pdf
-
-        def approve(source, document_id):
-            actions.approve_customer(again(key), WHO)
-            db.session.commit()
-            return real(source, document_id)
-
-        shelf.pdf = approve
+        meanwhile(lambda: actions.approve_customer(again(key), WHO))
         conversion.convert_due()
         conversion.convert_due()
         assert only(key).state is S.PENDING
@@ -338,17 +328,9 @@ class TestHold:
 
 
 class TestSettingsSavedDuringAConversion:
-    def test_the_document_is_converted_again_with_the_new_ones(self, queued, adaptor, shelf):
-        key = queued().id
-        real = shelf.pdf
-
-        def save(source, document_id):
-            if len(shelf.asked) == 0:
-                saving.save_common(adaptor.id, {"general.note": "Ny tekst"})
-                db.session.commit()
-            return real(source, document_id)
-
-        shelf.pdf = save
+    def test_the_document_is_converted_again_with_the_new_ones(self, queued, adaptor, meanwhile):
+        key, adaptor_id = queued().id, adaptor.id
+        meanwhile(lambda: saving.save_common(adaptor_id, {"general.note": "Ny tekst"}))
         conversion.convert_due()
         document = again(key)
         assert document.stage is Stage.QUEUED and deliveries(key) == []
@@ -357,31 +339,18 @@ class TestSettingsSavedDuringAConversion:
         content = archive.load(db.session.get_one(Rendition, only(key).rendition_id).sha256)
         assert b"Ny tekst" in content
 
-    def test_a_customer_deactivated_meanwhile_gets_nothing(self, queued, adaptor, shelf):
+    def test_a_customer_deactivated_meanwhile_gets_nothing(self, queued, adaptor, meanwhile):
         document = queued()
-        key, customer_id = document.id, document.customer_id
-        real = shelf.pdf
-
-        def deactivate(source, document_id):
-            rules.deactivate(adaptor.id, [customer_id])
-            db.session.commit()
-            return real(source, document_id)
-
-        shelf.pdf = deactivate
+        key, customer_id, adaptor_id = document.id, document.customer_id, adaptor.id
+        meanwhile(lambda: rules.deactivate(adaptor_id, [customer_id]))
         conversion.convert_due()
         conversion.convert_due()
         assert again(key).stage is Stage.LISTED and deliveries(key) == []
 
-    def test_what_would_have_been_blocked_or_skipped_is_decided_again_too(self, queued, adaptor, shelf, settings):
+    def test_what_would_have_been_blocked_or_skipped_is_decided_again_too(self, queued, shelf, settings, meanwhile):
         key = queued().id
         shelf.sent = [EINVOICED]
-        real = shelf.already_sent
-
-        def save(channels):
-            settings(alreadyEinvoiced="send")
-            return real(channels)
-
-        shelf.already_sent = save
+        meanwhile(lambda: settings(alreadyEinvoiced="send"))
         conversion.convert_due()
         assert again(key).stage is Stage.QUEUED
         conversion.convert_due()

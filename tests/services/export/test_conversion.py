@@ -267,7 +267,7 @@ def test_a_token_that_cannot_be_read_keeps_the_place(queued, monkeypatch):
     def refuse(_adaptor):
         raise ServiceError(Text("En gemt adgangskode kan ikke læses.", "A saved password cannot be read."))
 
-    monkeypatch.setattr(conversion.sources, "open_source", refuse)
+    monkeypatch.setattr(conversion.sources, "opener", refuse)
     conversion.convert_due()
     assert again(key).stage is Stage.QUEUED and "adgangskode" in again(key).error["da"]
 
@@ -449,7 +449,7 @@ def test_what_is_waited_for_in_vain_is_told_to_a_person_after_some_hours(queued,
         raise ServiceError(Text("En gemt adgangskode kan ikke læses.", "A saved password cannot be read."))
 
     with monkeypatch.context() as patched:
-        patched.setattr(conversion.sources, "open_source", refuse)
+        patched.setattr(conversion.sources, "opener", refuse)
         conversion.convert_due()
         assert again(key).stage is Stage.QUEUED
         make_due(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -146,17 +147,21 @@ def test_a_late_approval_with_an_old_date_and_an_old_time_is_missed_by_runs_and_
 
 
 def test_an_approval_while_a_run_was_reading_is_read_by_the_next_run_or_else_at_night(connected, billy, monkeypatch):
-    real, late = BillySource.documents, []
+    real, late = BillySource.parts, []
 
-    def documents(source: BillySource, query: Any) -> Any:
-        for position, item in enumerate(real(source, query)):
+    def parts(source: BillySource, *arguments: Any) -> Any:
+        for part in real(source, *arguments):
+            yield dataclasses.replace(part, documents=watched(part.documents))
+
+    def watched(documents: Any) -> Any:
+        for position, item in enumerate(documents):
             if position == 20 and not late:
                 late.append(booked(billy, datetime(2026, 7, 30, 16), TODAY))
                 late.append(booked(billy, datetime(2026, 7, 30, 9), TODAY))
             yield item
 
     with monkeypatch.context() as patch:
-        patch.setattr(BillySource, "documents", documents)
+        patch.setattr(BillySource, "parts", parts)
         run_now(connected)
     run_now(connected)
     assert [bool(kept(one)) for one in late] == [True, False], "runs read two hours further back"

@@ -39,7 +39,9 @@ def prove(connected: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Month
 
 
 def test_it_adds_up_to_the_oere_and_a_deleted_delivery_is_found(connected, company, billy, prove, make_delivery):
-    runs.execute(runs.start_reading(connected.id, "ejer@example.com").id)
+    run_id = runs.start_reading(connected.id, "ejer@example.com").id
+    while runs.execute(run_id):
+        pass
     documents = db.session.query(Document).order_by(Document.source_id).all()
     for document in documents[::2]:
         document.stage = Stage.CONVERTED
