@@ -41,9 +41,10 @@ PAGE_GOAL, DOCUMENT_GOAL, LONGEST = 2.0, 3.0, 60.0
 _ALL_FIRST = (
     "from invoiceapp import create_app\n"
     "from invoiceapp.jobs import worker\n"
-    "from invoiceapp.services.export.validators import warm\n"
+    "from invoiceapp.formats.base import registry\n"
+    "from invoiceapp.services.export.validators import validator\n"
     "with create_app(pages=False).app_context():\n"
-    "    warm()\n"
+    "    validator().warm(list(registry().values()))\n"
     "worker.main()\n"
 )
 WORKERS = {

@@ -168,7 +168,7 @@ def register_pages(app: Flask) -> None:
 
 
 def register_commands(app: Flask) -> None:
-    """``flask demo``, ``flask formats``, ``flask runs``, ``flask deliveries``."""
+    """What ``flask`` can do beside serving pages."""
     from . import cli
 
     cli.init_app(app)

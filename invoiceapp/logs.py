@@ -28,7 +28,7 @@ _ids: ContextVar[Mapping[str, str]] = ContextVar("ids", default=_NOTHING)
 
 
 def ids() -> Mapping[str, str]:
-    """What this thread is working on: ``document``, ``delivery``, ``run``, ``job``, ``adaptor``, ``request``, ``task``."""
+    """What this thread is working on: ``document``, ``delivery``, ``gateway``, ``run``, ``job`` …"""
     return _ids.get()
 
 

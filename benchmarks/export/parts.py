@@ -20,7 +20,7 @@ from invoiceapp.services.configuration import gateways, sources
 from invoiceapp.services.database import transaction
 from invoiceapp.services.export import archive, events
 from invoiceapp.services.export.rendering import render
-from invoiceapp.services.export.validators import validator, warm
+from invoiceapp.services.export.validators import validator
 from invoiceapp.sources.base import DocumentQuery
 from invoiceapp.sources.billy.source import BillySource
 
@@ -61,7 +61,7 @@ def samples(documents: int) -> list[dict[str, Any]]:
 
 def convert(bundles: list[dict[str, Any]]) -> Part:
     """Map, check by built-in rules, write, validate by every rule set, and archive the bytes and a PDF of its own."""
-    warm()
+    validator().warm(list(registry().values()))
     fmt, settings, numbers = registry()[FORMAT], Settings(), count()
 
     def work(bundle: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from enum import StrEnum
 
 from redis import Redis
@@ -73,11 +74,15 @@ def ring(task: str, *ids: str) -> bool:
     A ring like one that waits adds nothing: whoever hears that one looks at what is there by then.
     """
     waits = WAITS_BETWEEN_SLICES if task in _SLICED else WAITS
+    key = _waiting(task, ids)
     try:
-        if bell_connection().set(_waiting(task, ids), "", nx=True, ex=waits):
+        if bell_connection().set(key, "", nx=True, ex=waits):
             queue(kind_of(task)).enqueue(f"{TASKS}.{task}", *ids, result_ttl=60, failure_ttl=_WEEK)
     except RedisError as error:
         log.warning("the queue cannot be reached; the clock will find the work: %s", type(error).__name__)
+        with suppress(RedisError):
+            # Else the clock's ring would be taken for one more like a job that was never made.
+            bell_connection().delete(key)
         return False
     return True
 

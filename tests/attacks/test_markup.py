@@ -62,7 +62,9 @@ def test_no_page_shows_what_others_have_written_as_anything_but_text(hostile: Ho
             continue
         answer = owner.send("GET", path)
         said = answer.get_data().decode("utf-8", "replace")
-        wrong += [f"{path}: {answer.status_code}"] if answer.status_code >= 500 else []
+        # Rightly not ready: the tests' tables have no migration.
+        fails = answer.status_code >= 500 and path != "/readyz"
+        wrong += [f"{path}: {answer.status_code}"] if fails else []
         wrong += (
             [f"{path}: a header"] if "X-Evil" in answer.headers or "\r" in str(answer.headers.to_wsgi_list()) else []
         )
@@ -100,7 +102,9 @@ def test_what_is_typed_is_shown_again_as_text(hostile: House) -> None:
             continue
         answer = owner.send("POST", path, data=dict.fromkeys(names, EVIL))
         said = answer.get_data().decode("utf-8", "replace")
-        wrong += [f"{path}: {answer.status_code}"] if answer.status_code >= 500 else []
+        # Rightly not ready: the tests' tables have no migration.
+        fails = answer.status_code >= 500 and path != "/readyz"
+        wrong += [f"{path}: {answer.status_code}"] if fails else []
         if "html" in (answer.content_type or "") and said.strip():
             shown += "7191*7" in said
             wrong += [f"{path}: {found}" for found in _broken_out(said)]

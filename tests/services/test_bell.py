@@ -6,6 +6,8 @@ import time
 
 import fakeredis
 import pytest
+from redis.exceptions import ConnectionError
+from rq import Queue
 from rq.serializers import JSONSerializer
 from support.rings import lost, rung
 
@@ -75,6 +77,13 @@ def test_a_redis_that_is_gone_costs_only_the_ring(app, caplog):
     caplog.set_level(logging.WARNING)
     assert bell.ring("deliver") is False
     assert "the clock will find the work" in caplog.text and "no-redis.sock" not in caplog.text
+
+
+def test_a_redis_that_goes_away_between_the_mark_and_the_job_can_be_rung_again(redis, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Queue, "enqueue", lambda *_, **__: (_ for _ in ()).throw(ConnectionError("gone")))
+        assert bell.ring("execute_run", "01RUN") is False
+    assert bell.ring("execute_run", "01RUN") is True and waiting() == ["execute_run 01RUN"]
 
 
 def test_failed_jobs_are_kept_a_week_and_good_ones_a_minute(redis):

@@ -27,8 +27,12 @@ def compiled_statements() -> Iterator[None]:
 
     def make_alike(self: SQLAlchemy, *arguments: Any) -> Engine:
         engine = make_anew(self, *arguments)
-        alike = first.setdefault(engine.url.drivername, engine)
-        engine.dialect, engine._compiled_cache = alike.dialect, alike._compiled_cache
+        alike = first.get(engine.url.drivername)
+        if alike is None or alike.dialect.server_version_info is None:
+            # A dialect learns about its server when its own engine connects for the first time.
+            first[engine.url.drivername] = engine
+        else:
+            engine.dialect, engine._compiled_cache = alike.dialect, alike._compiled_cache
         return engine
 
     with pytest.MonkeyPatch.context() as patch:

@@ -167,7 +167,7 @@ class Ahead:
         self._most, self._largest = MOST_AHEAD, 0
 
     def expect(self, questions: Iterable[Question]) -> None:
-        """What the next documents will ask, as far as it can be told."""
+        """What the documents of the batch will ask, in its order, as far as it can be told."""
         self._questions += questions
 
     def turn_of(self, document_id: str) -> None:

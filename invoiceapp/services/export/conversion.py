@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -39,7 +38,7 @@ from invoiceapp.services.reach.destination import Destination
 from invoiceapp.sources.base import NotFound, SourceError, UnusableBundle
 
 from . import archive, clearance, drawing, events, expecting, interchanges, reasons, standing
-from .ahead import MOST_AHEAD, Ahead, Asked
+from .ahead import Ahead, Asked
 from .clearance import MOST_WAITS
 from .fairness import shared_out
 from .outbox import Pdf, SettingsChanged, Work, has_left, keep_blocked, keep_rendition, leave_out, still_ours
@@ -52,8 +51,6 @@ LEASE = timedelta(minutes=10)
 BATCH = 20
 #: Seconds after which a batch gives the rest back: less than a job may take (``bell.JOB_TIMEOUT``).
 _BUDGET = 600
-#: Seconds in which a job takes up further batches; then other kinds of work have their turn.
-_TURN = 5.0
 #: After this many tries a document no longer waits for the source's PDF, and what no waiting mends blocks it.
 MOST_TRIES = 4
 _PAUSE = timedelta(seconds=45)
@@ -108,45 +105,24 @@ def _claim_of(adaptor_id: str, most: int, token: str) -> Sequence[str]:
     ).all()
 
 
-def convert_due(limit: int | None = None) -> int:
-    """Convert one batch of at most ``limit``; how many were taken. One bad document never stops the others.
-
-    Without ``limit`` batch after batch for ``_TURN`` seconds, while there are full ones: between two of them the threads
-    that ask the source would have nothing to do.
-    """
-    started, taken = time.monotonic(), 0
-    waiting: deque[tuple[str, str]] = deque()
-    may_claim = True
-    with Ahead() as ahead:
-        while may_claim or waiting:
-            passed = time.monotonic() - started
-            if stopping.asked() or passed > _BUDGET:
-                _give_back(waiting)
-                break
-            if may_claim and len(waiting) <= MOST_AHEAD:
-                if taken:
-                    # What is ready need not wait for the end of the turn.
-                    bell.ring("deliver")
-                claimed = _claim_batch(limit or BATCH, ahead)
-                waiting += claimed
-                taken += len(claimed)
-                may_claim = limit is None and len(claimed) == BATCH and passed < _TURN
-                continue
-            document_id, token = waiting.popleft()
-            ahead.turn_of(document_id)
-            _convert_safely(document_id, token, ahead)
-    if taken:
-        bell.ring("deliver")
-    return taken
-
-
-def _claim_batch(limit: int, ahead: Ahead) -> list[tuple[str, str]]:
+def convert_due(limit: int = BATCH) -> int:
+    """Convert one batch; how many were taken. One bad document never stops the others."""
+    started = time.monotonic()
     claimed = claim(limit)
     if len(claimed) == limit:
         # There may be more: another worker need not wait until this batch is done.
         bell.ring("convert")
-    ahead.expect(expecting.questions(claimed))
-    return claimed
+    with Ahead() as ahead:
+        ahead.expect(expecting.questions(claimed))
+        for position, (document_id, token) in enumerate(claimed):
+            if stopping.asked() or time.monotonic() - started > _BUDGET:
+                _give_back(claimed[position:])
+                break
+            ahead.turn_of(document_id)
+            _convert_safely(document_id, token, ahead)
+    if claimed:
+        bell.ring("deliver")
+    return len(claimed)
 
 
 def _give_back(claimed: Iterable[tuple[str, str]], **values: Any) -> None:

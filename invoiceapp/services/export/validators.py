@@ -8,7 +8,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from invoiceapp.current import config
-from invoiceapp.formats.base import registry
 from invoiceapp.formats.validation.validator import Validator
 from invoiceapp.models import utcnow
 
@@ -26,10 +25,5 @@ def _validator(rules_dir: Path) -> Validator:
 
 
 def validator() -> Validator:
-    """Compiled rules; a process pays for compiling once, and again when an edition takes over."""
+    """Compiles rules when a document first asks for them: a process pays once, and again when an edition takes over."""
     return _validator(config().rules_dir)
-
-
-def warm() -> None:
-    """Compile every format's rules now. A worker does not: its first document waits for its own rules only."""
-    validator().warm(list(registry().values()))

@@ -35,10 +35,6 @@ class Readiness:
         """Whether requests may come. Without Redis they may: work is late, and nothing is lost."""
         return all(self.parts.get(part) == OK for part in ("database", "migration"))
 
-    def wrong(self) -> dict[str, str]:
-        """The parts that are not well."""
-        return {part: said for part, said in self.parts.items() if said != OK}
-
 
 def look() -> Readiness:
     """Ask the database and Redis."""

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Adaptor, Delivery, Document, Stage, db, utcnow
-from invoiceapp.services import stopping
+from invoiceapp.services import bell, stopping
 from invoiceapp.services.errors import ServiceError
 from invoiceapp.services.export import ahead, archive, conversion, runs
 from invoiceapp.sources.base import Channel, NotFound, SentItself, SourceUnavailable
@@ -301,15 +301,15 @@ def test_one_that_waits_for_another_adaptors_document_is_not_asked_about_each_ti
     assert conversion.expecting.questions(claimed) == []
 
 
-def test_batch_follows_batch_while_there_are_full_ones(waiting, shelf, monkeypatch):
-    monkeypatch.setattr(conversion, "BATCH", 2)
-    assert conversion.convert_due() == len(waiting) and shelf.checked == 1
-
-
-def test_batches_end_when_others_should_have_their_turn(waiting, monkeypatch):
-    monkeypatch.setattr(conversion, "BATCH", 2)
-    monkeypatch.setattr(conversion, "_TURN", 0)
-    assert conversion.convert_due() == 2
+@pytest.mark.parametrize(("limit", "told_before"), [(2, ["convert"]), (len(NUMBERS) + 1, [])])
+def test_a_full_batch_wakes_another_worker_before_its_own_work(
+    waiting, while_the_first, monkeypatch, limit, told_before
+):
+    told, before = [], []
+    monkeypatch.setattr(bell, "ring", lambda task, *_ids: bool(told.append(task)) or True)
+    while_the_first(lambda: before.extend(told))
+    conversion.convert_due(limit)
+    assert before == told_before and told == [*told_before, "deliver"]
 
 
 @pytest.fixture

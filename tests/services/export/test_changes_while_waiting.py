@@ -106,17 +106,10 @@ def test_a_queued_document_older_than_a_new_start_date_goes_back_to_the_list(que
     assert "ældre" in db.session.scalars(select(Event.data).where(Event.kind == "excluded")).one()["da"]
 
 
-def test_a_start_date_that_comes_in_the_middle_of_a_conversion_holds(queued, adaptor, shelf, monkeypatch):
+def test_a_start_date_that_comes_in_the_middle_of_a_conversion_holds(queued, adaptor, meanwhile):
     adaptor_id, document = adaptor.id, queued()
     key, later = document.id, document.issue_date + LATER
-    real, saved = shelf.pdf, []
-
-    def pdf(*arguments: Any) -> bytes | None:
-        if not saved:
-            saved.append(general.save(adaptor_id, {"start_date": later.isoformat()}))
-        return real(*arguments)
-
-    monkeypatch.setattr(shelf, "pdf", pdf)
+    meanwhile(lambda: general.save(adaptor_id, {"start_date": later.isoformat()}))
     conversion.convert_due()
     assert deliveries(key) == [] and again(key).stage is Stage.QUEUED
     conversion.convert_due()
