@@ -1,6 +1,6 @@
 """The delivery machine over lines that break and with workers that are killed: nothing lost, no duplicate, no guess.
 
-For each kind of transport ``FAULT_SENDS`` documents (15 by default, 150 in ``make bench``) go through a proxy that
+For each kind of transport ``FAULT_SENDS`` documents (8 by default, 150 in ``make bench``) go through a proxy that
 harms connections at random, from workers that end by ``kill -9`` at random moments. Then the line is well again, all
 that can still be done without a person is done, and our books are compared with what the server has.
 
@@ -52,7 +52,7 @@ from .worker import know, let_leases_pass, work_until_nothing_moves
 S = DeliveryState
 pytestmark = [pytest.mark.crash, pytest.mark.server]
 
-SENDS = int(os.environ.get("FAULT_SENDS", "15"))
+SENDS = int(os.environ.get("FAULT_SENDS", "8"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 #: Those that take time less often.
 HARMS = (Harm.RESET, Harm.CUT, Harm.HALF_CLOSE, Harm.REFUSE) * 2 + (Harm.STALL, Harm.SLOW)

@@ -42,21 +42,25 @@ def compiled_statements() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_addresses() -> Iterator[None]:
-    """Each test has an app of its own, and Werkzeug compiles a function for each of its rules: most of what an app costs.
+    """Werkzeug compiles two functions and an expression for each of an app's rules: most of what an app costs.
 
-    The function depends on the rule's words only, so the next app takes the same one.
+    All of them depend on the rule's words only, so the next app takes the same ones.
     """
-    compiled: dict[Any, Any] = {}
-    compile_anew = Rule._compile_builder
+    compiled: dict[Any, tuple[dict[str, Any], Any, Any]] = {}
+    compile_anew = Rule.compile
 
-    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
+    def compile_once(rule: Rule) -> None:
+        key = (rule.rule, rule.subdomain, rule.host, rule.merge_slashes, repr(rule.defaults))
         if key not in compiled:
-            compiled[key] = compile_anew(rule, append_unknown)
-        return compiled[key]
+            compile_anew(rule)
+            found = {name: getattr(rule, name) for name in ("_parts", "_trace", "_converters", "arguments")}
+            compiled[key] = found, rule._build.__func__, rule._build_unknown.__func__
+            return
+        found, build, build_unknown = compiled[key]
+        vars(rule).update(found, _build=build.__get__(rule), _build_unknown=build_unknown.__get__(rule))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", compile_once)
+        patch.setattr(Rule, "compile", compile_once)
         yield
 
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from invoiceapp.domain.delivery import DeliveryState
+from invoiceapp.formats.base import registry
 from invoiceapp.models import (
     Delivery,
     Document,
@@ -111,7 +112,7 @@ def test_a_second_sending_is_a_new_interchange_of_the_same_message(numbered, par
     assert (second.state, second.supersedes_id) == (S.PENDING, first.id)
     before, after = content(first), content(second)
     assert told_by(before) != told_by(after)
-    fmt = validators.registry()[chosen[0]]
+    fmt = registry()[chosen[0]]
     assert fmt.reader(before) == fmt.reader(after)
     kind = document.type
     assert not [found for found in validators.validator().validate(after, fmt, kind).findings if found.is_fatal]
