@@ -19,16 +19,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import PrivateFormat, load_pem_private_key, pkcs12
 from support.as2_pairs import Pair, make_pairs
 from support.as2_partner import Inbox
+from support.fetching import FETCHED, one_at_a_time
 from support.outbound import LOOPBACK
 
 from invoiceapp.gateways.as2 import As2Transport
 from invoiceapp.gateways.base import Consignment, Payload, Refused, TransportError, Unknown, Verdict
 
-# Maven does not share its folder well: both are built one after the other.
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("maven")]
+pytestmark = pytest.mark.server
 
 HERE = Path(__file__).with_name("openas2")
-JARS = Path(__file__).resolve().parents[2] / "build" / "interop" / "openas2"
+JARS = FETCHED / "openas2"
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 XML = b'<?xml version="1.0"?>\n<Invoice>' + b"<Line/>\r\n" * 400 + b"\n</Invoice>\n"
 
@@ -36,13 +36,14 @@ XML = b'<?xml version="1.0"?>\n<Invoice>' + b"<Line/>\r\n" * 400 + b"\n</Invoice
 @pytest.fixture(scope="session")
 def jars() -> list[Path]:
     """OpenAS2 and what it needs; fetched where they are not there."""
-    if not JARS.is_dir():
-        if not shutil.which("mvn") or not shutil.which("java"):
-            pytest.skip("needs Maven and Java")
-        fresh = JARS.with_name("openas2.new")
-        command = ["mvn", "--batch-mode", "--quiet", "-f", HERE / "pom.xml", COPY, f"-DoutputDirectory={fresh}"]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-        fresh.rename(JARS)
+    with one_at_a_time():
+        if not JARS.is_dir():
+            if not shutil.which("mvn") or not shutil.which("java"):
+                pytest.skip("needs Maven and Java")
+            fresh = JARS.with_name("openas2.new")
+            command = ["mvn", "--batch-mode", "--quiet", "-f", HERE / "pom.xml", COPY, f"-DoutputDirectory={fresh}"]
+            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+            fresh.rename(JARS)
     return sorted(JARS.glob("*.jar"))
 
 

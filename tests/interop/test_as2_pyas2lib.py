@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from support.as2_pairs import Pair, make_pairs
 from support.as2_partner import Inbox
+from support.fetching import FETCHED, one_at_a_time
 from support.outbound import LOOPBACK
 
 from invoiceapp.gateways.as2 import As2Transport
@@ -23,8 +24,7 @@ from invoiceapp.gateways.base import Consignment, Payload, Refused, TransportErr
 
 pytestmark = pytest.mark.server
 
-ROOT = Path(__file__).resolve().parents[2]
-VENV = ROOT / "build" / "interop" / "pyas2lib"
+VENV = FETCHED / "pyas2lib"
 PEER = Path(__file__).with_name("as2_pyas2_peer.py")
 XML = b'<?xml version="1.0"?>\n<Invoice>' + b"<Line/>\r\n" * 400 + b"\n</Invoice>\n"
 CONSIGNMENT = Consignment("mfrggzdfmztwq2lkmfrggzdfabcd", Payload(XML, "invoice.xml", "application/xml; charset=utf-8"))
@@ -34,12 +34,13 @@ CONSIGNMENT = Consignment("mfrggzdfmztwq2lkmfrggzdfabcd", Payload(XML, "invoice.
 def pyas2lib_python() -> Path:
     """The Python of an environment with pyas2lib; made where there is none."""
     python, stamp = VENV / "bin" / "python", VENV / "installed"
-    if not stamp.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "pyas2lib==1.4.4"], check=True)
-        for path in VENV.glob("lib/*/site-packages/oscrypto/_openssl/_libcrypto_c*.py"):
-            path.write_text(path.read_text().replace(r"\\d\\.\\d\\.\\d[a-z]*", r"\\d+\\.\\d+\\.\\d+[a-z]*"))
-        stamp.touch()
+    with one_at_a_time():
+        if not stamp.exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", "pyas2lib==1.4.4"], check=True)
+            for path in VENV.glob("lib/*/site-packages/oscrypto/_openssl/_libcrypto_c*.py"):
+                path.write_text(path.read_text().replace(r"\\d\\.\\d\\.\\d[a-z]*", r"\\d+\\.\\d+\\.\\d+[a-z]*"))
+            stamp.touch()
     return python
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.as4_peers import AccessPoint, Tamperer
+from support.fetching import FETCHED, one_at_a_time
 from support.pki import make_pki
 from support.responses import invoice_response
 
@@ -19,7 +20,7 @@ from invoiceapp.gateways.base import Rejected, Unavailable, Unknown
 
 pytestmark = pytest.mark.server
 
-VENV = Path(__file__).resolve().parents[2] / "build" / "interop" / "as4"
+VENV = FETCHED / "as4"
 PEER = Path(__file__).with_name("as4_peer.py")
 
 
@@ -27,10 +28,11 @@ PEER = Path(__file__).with_name("as4_peer.py")
 def python() -> Path:
     """The Python of an environment with the package; made where there is none."""
     python, stamp = VENV / "bin" / "python", VENV / "installed"
-    if not stamp.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "as4==0.2.0"], check=True)
-        stamp.touch()
+    with one_at_a_time():
+        if not stamp.exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", "as4==0.2.0"], check=True)
+            stamp.touch()
     return python
 
 

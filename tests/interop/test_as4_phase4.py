@@ -25,6 +25,7 @@ from signxml.algorithms import CanonicalizationMethod
 from support import smp
 from support.as4_peers import AccessPoint, Tamperer
 from support.fault_proxy import Fault, FaultProxy, Harm, Way, always
+from support.fetching import FETCHED, one_at_a_time
 from support.pki import Pki, make_pki
 from support.responses import invoice_response
 
@@ -35,17 +36,12 @@ from invoiceapp.domain.invoice import DocumentType
 from invoiceapp.domain.network import Network, service_for
 from invoiceapp.gateways.base import Consignment, Rejected, Transport, Unavailable, Unknown
 
-# Maven does not share its folder well: both are built one after the other.
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("maven")]
+pytestmark = pytest.mark.server
 
 HERE = Path(__file__).with_name("phase4")
 POM = HERE / "pom.xml"
 #: With the version of what is in it, so that a change of the project fetches anew.
-JARS = (
-    Path(__file__).resolve().parents[2]
-    / "build/interop"
-    / f"phase4-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
-)
+JARS = FETCHED / f"phase4-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 #: Quick to start: a peer lives for seconds.
 OPTIONS = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dphase4.manager.inmemory=true"]
@@ -62,11 +58,12 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The class path of our peer and of phase4, which is fetched where it is not there."""
     if not shutil.which("javac") or not shutil.which("mvn"):
         pytest.skip("needs Maven and a JDK")
-    if not JARS.is_dir():
-        fresh = JARS.with_name(f"{JARS.name}.new")
-        command = ["mvn", "--batch-mode", "--quiet", "-f", POM, COPY, f"-DoutputDirectory={fresh}"]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-        fresh.rename(JARS)
+    with one_at_a_time():
+        if not JARS.is_dir():
+            fresh = JARS.with_name(f"{JARS.name}.new")
+            command = ["mvn", "--batch-mode", "--quiet", "-f", POM, COPY, f"-DoutputDirectory={fresh}"]
+            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+            fresh.rename(JARS)
     compiled = tmp_path_factory.mktemp("phase4-classes")
     sources = sorted(HERE.glob("src/main/java/peer/*.java"))
     subprocess.run(["javac", "-d", compiled, "-cp", f"{JARS}/*", *sources], check=True)
