@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.browser
 
 ROWS = "#list tbody tr"
-CHANGES = 45_000
+CHANGES = 90_000
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -72,7 +72,7 @@ class Product:
         """JSON that a command prints."""
         return json.loads(self.command(*arguments, "--json"))
 
-    def wait_for_deliveries(self, wanted: int, seconds: float = 60) -> list[dict[str, Any]]:
+    def wait_for_deliveries(self, wanted: int, seconds: float = 180) -> list[dict[str, Any]]:
         """The deliveries, once ``wanted`` of them have arrived."""
         deadline = time.monotonic() + seconds
         rows: list[dict[str, Any]] = []
