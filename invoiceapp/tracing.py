@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from flask import Flask, current_app, request
@@ -21,7 +22,7 @@ from .config import Config
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.trace import Tracer
+    from opentelemetry.trace import Link, Tracer
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,9 +101,30 @@ def _provider(config: Config) -> TracerProvider:
     return provider
 
 
+def carried() -> dict[str, str]:
+    """The span in hand, for a job that it asks for (W3C Trace Context); empty where there is none."""
+    context: dict[str, str] = {}
+    if _tracer() is not None:
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        TraceContextTextMapPropagator().inject(context)
+    return context
+
+
+def _link_to(asked_by: Mapping[str, str]) -> list[Link]:
+    from opentelemetry.trace import Link, get_current_span
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    context = get_current_span(TraceContextTextMapPropagator().extract(asked_by)).get_span_context()
+    return [Link(context)] if context.is_valid else []
+
+
 @contextmanager
-def work(name: str, **ids: str) -> Iterator[None]:
-    """A piece of work on the rows with these ids; see ``logs.ids`` for their names."""
+def work(name: str, asked_by: Mapping[str, str] = MappingProxyType({}), **ids: str) -> Iterator[None]:
+    """A piece of work on the rows with these ids; see ``logs.ids`` for their names.
+
+    It is linked to the span that it was ``asked_by`` (``carried``), and no child of it: one job does what many asked for.
+    """
     with logs.bound(**ids):
         tracer = _tracer()
         if tracer is None:
@@ -111,7 +133,11 @@ def work(name: str, **ids: str) -> Iterator[None]:
         from opentelemetry.trace import StatusCode
 
         with tracer.start_as_current_span(
-            name, attributes=_attributes(ids), record_exception=False, set_status_on_exception=False
+            name,
+            attributes=_attributes(ids),
+            links=_link_to(asked_by),
+            record_exception=False,
+            set_status_on_exception=False,
         ) as span:
             try:
                 yield
@@ -127,7 +153,7 @@ def of(kind: str) -> Callable[[Callable[Concatenate[str, P], R]], Callable[Conca
     def declare(function: Callable[Concatenate[str, P], R]) -> Callable[Concatenate[str, P], R]:
         @functools.wraps(function)
         def worked(row_id: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            with work(kind, **{kind: row_id}):
+            with work(kind, {}, **{kind: row_id}):
                 return function(row_id, *args, **kwargs)
 
         return worked

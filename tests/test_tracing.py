@@ -133,6 +133,27 @@ def test_a_job_is_a_span_and_each_document_in_it_another(
     assert facts(document) == {"invoiceapp.document": document_id, "invoiceapp.adaptor": adaptor.id}
 
 
+def test_a_job_is_linked_to_the_request_that_rang_for_it(app: Flask, collector: Collector) -> None:
+    connection = fakeredis.FakeStrictRedis(version=(7,))
+    app.extensions["invoiceapp.redis"] = app.extensions["invoiceapp.bell"] = connection
+    with tracing.work("request"):
+        bell.ring("convert")
+    bell.ring("probe")
+    AppWorker.serving([bell.Kind.CONVERT, bell.Kind.DELIVER], connection).take_turns(burst=True)
+    flush(app)
+    request, job = collector.named("request"), collector.named("job convert")
+    assert [(link.trace_id, link.span_id) for link in job.links] == [(request.trace_id, request.span_id)]
+    assert job.trace_id != request.trace_id, "others' rings are answered by the same job"
+    assert not collector.named("job probe").links
+
+
+def test_what_is_no_trace_is_no_link(app: Flask, collector: Collector) -> None:
+    with tracing.work("piece", {"traceparent": "00-zz-01", "interval": 5}):  # type: ignore[dict-item]
+        pass
+    flush(app)
+    assert not collector.named("piece").links
+
+
 def test_an_errors_text_stays_here(app: Flask, collector: Collector) -> None:
     with pytest.raises(ValueError, match="hemmelig"), tracing.work("piece"):
         raise ValueError("hemmelig-4711")

@@ -21,6 +21,7 @@ from rq_scheduler import Scheduler
 
 from invoiceapp import create_app, logs
 from invoiceapp.current import redis_connection
+from invoiceapp.services import stopping
 from invoiceapp.services.bell import TASKS, Kind, queue
 
 from .waiting import wait_for_redis
@@ -82,21 +83,23 @@ class Clock(Scheduler):  # type: ignore[misc]
 
 
 def main() -> None:
-    """Turn for ever; a Redis that goes away only pauses the clock."""
+    """Turn until asked to stop; a Redis that goes away only pauses the clock."""
     logs.configure()
+    stopping.hear()
     app = create_app(pages=False, process="clock")
     with app.app_context():
         connection = redis_connection()
         wait_for_redis(connection)
         clock = Clock(connection=connection, interval=LOOP_SECONDS, job_class=JsonJob)
         log.info("clock is running")
-        while True:
+        while not stopping.asked():
             try:
                 clock.turn()
             except RedisError as error:
                 log.warning("the clock lost Redis: %s", type(error).__name__)
                 wait_for_redis(connection)
             time.sleep(LOOP_SECONDS)
+        log.info("clock has stopped")
 
 
 if __name__ == "__main__":

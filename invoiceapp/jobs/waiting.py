@@ -8,13 +8,15 @@ import time
 from redis import Redis
 from redis.exceptions import RedisError
 
+from invoiceapp.services import stopping
+
 log = logging.getLogger(__name__)
 
 
 def wait_for_redis(connection: Redis, pause: float = 1.0) -> None:
-    """Return when Redis answers; says once a minute that it waits."""
+    """Return when Redis answers, or when this process is asked to stop; says once a minute that it waits."""
     tries = 0
-    while True:
+    while not stopping.asked():
         try:
             connection.ping()
         except RedisError as error:

@@ -48,7 +48,7 @@ class OurJob(Job):
         """Run the task. Who rings while it runs is heard once more."""
         name = str(self.func_name).rpartition(".")[2]
         heard(name, self.args)
-        with tracing.work(f"job {name}", task=name):
+        with tracing.work(f"job {name}", self.meta, task=name):
             return super().perform()
 
     # Ours have no callbacks; RQ would import whatever is named.
@@ -100,10 +100,13 @@ def main() -> None:
     """Wait for Redis, then work until stopped. Rules are compiled when a document first asks for them: nobody waits for others'."""
     kinds = _kinds()
     logs.configure()
+    stopping.hear()
     app = create_app(pages=False, process="worker")
     with app.app_context():
         connection = redis_connection()
         wait_for_redis(connection)
+        if stopping.asked():
+            return
         log.info("worker %s is ready for: %s", os.getpid(), ", ".join(kinds))
         AppWorker.serving(kinds, connection).take_turns(with_scheduler=False)
 

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from invoiceapp import tracing
 from invoiceapp.current import bell_connection
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,9 @@ def ring(task: str, *ids: str) -> bool:
     key = _waiting(task, ids)
     try:
         if bell_connection().set(key, "", nx=True, ex=waits):
-            queue(kind_of(task)).enqueue(f"{TASKS}.{task}", *ids, result_ttl=60, failure_ttl=_WEEK)
+            queue(kind_of(task)).enqueue(
+                f"{TASKS}.{task}", *ids, result_ttl=60, failure_ttl=_WEEK, meta=tracing.carried()
+            )
     except RedisError as error:
         log.warning("the queue cannot be reached; the clock will find the work: %s", type(error).__name__)
         with suppress(RedisError):

@@ -29,23 +29,25 @@ _REST = 30.0
 #: Seconds' worth of turns that may be taken at once after a pause.
 _BURST = 1.0
 
-# Milliseconds. Lua's own way to write large numbers would round them.
-_RESERVE = """
+# Milliseconds. Lua's own way to write large numbers would round them. Where the clock of Redis has stepped back, what was
+# written by the later time lies too far ahead: such a hold is forgotten, and the queue is never longer than the longest wait.
+_NOW = f"""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local held = tonumber(redis.call('HGET', KEYS[1], 'held') or 0)
+if held - now > {LONGEST_HOLD * 1000:.0f} then held = 0 end
+"""
+_RESERVE = f"""{_NOW}
 local interval, burst, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local state = redis.call('HMGET', KEYS[1], 'next', 'held')
-local held = tonumber(state[2] or 0)
 if held - now > most then return math.ceil(held - now) end
-local turn = math.max(tonumber(state[1] or 0), now - burst, held)
+local next = tonumber(redis.call('HGET', KEYS[1], 'next') or 0)
+local turn = math.max(math.min(next, now + most), now - burst, held)
 redis.call('HSET', KEYS[1], 'next', string.format('%.3f', turn + interval))
 redis.call('PEXPIRE', KEYS[1], math.ceil(math.max(turn - now, 0) + burst + interval))
-return math.ceil(math.min(math.max(turn - now, 0), most))
+return math.ceil(math.max(turn - now, 0))
 """
-_HOLD = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local held = math.max(tonumber(redis.call('HGET', KEYS[1], 'held') or 0), now + tonumber(ARGV[1]))
+_HOLD = f"""{_NOW}
+held = math.max(held, now + tonumber(ARGV[1]))
 redis.call('HSET', KEYS[1], 'held', string.format('%.0f', held))
 redis.call('PEXPIRE', KEYS[1], math.ceil(held - now) + 60000)
 """

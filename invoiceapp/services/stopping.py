@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -14,6 +15,11 @@ _asked = threading.Event()
 def ask() -> None:
     """From now on nothing new is begun in this process. Safe in a signal handler."""
     _asked.set()
+
+
+def hear() -> None:
+    """SIGTERM asks this process to stop. Without a handler the first process of a container would not hear it at all."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: ask())
 
 
 def asked() -> bool:

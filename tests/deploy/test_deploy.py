@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shlex
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from invoiceapp import create_app
+from invoiceapp.config import load
 from invoiceapp.discovery.client import Discovery
 from invoiceapp.gateways.base import registry
 from invoiceapp.services.bell import Kind
@@ -247,6 +251,27 @@ def test_probes_ask_addresses_that_exist(client):
         assert client.get(web[probe]["httpGet"]["path"], base_url="http://10.0.0.7:8000").status_code in (200, 503)
     asked = re.findall(r"http://127\.0\.0\.1:8000(/\w+)", (DEPLOY / "Dockerfile").read_text())
     assert [client.get(path).status_code for path in asked] == [200]
+
+
+def test_probes_are_answered_with_the_settings_of_the_manifests(tmp_path):
+    """By a number, without TLS and without the ingress' headers, where BASE_URL is https and a proxy is trusted."""
+    settings = next(one for one in manifests() if one["kind"] == "ConfigMap")["data"]
+    own = {
+        key: value for key, value in settings.items() if not key.endswith("_FILE") and not key.startswith("ARCHIVE_")
+    }
+    key = "k1:" + base64.b64encode(bytes(range(32))).decode()
+    own |= {
+        "INSTANCE_DIR": str(tmp_path), "SECRET_KEY": string.ascii_letters, "PASSWORD_SALT": string.ascii_letters,
+        "ENCRYPTION_KEYS": key, "REDIS_URL": f"unix://{tmp_path}/none.sock", "METRICS_TOKEN": string.ascii_letters,
+    }  # fmt: skip
+    client = create_app(load(own)).test_client()
+    by_number = {"base_url": "http://10.0.0.7:8000"}
+    assert client.get("/healthz", **by_number).status_code == 200
+    answer = client.get("/readyz", **by_number)
+    assert (answer.status_code, answer.json["status"]) == (503, "not ready"), "it has no tables, and says so itself"
+    shown = {"Authorization": f"Bearer {string.ascii_letters}"}
+    assert [client.get("/metrics", headers=one, **by_number).status_code for one in ({}, shown)] == [401, 200]
+    assert client.get("/login", **by_number).status_code == 400
 
 
 def test_the_ingress_has_the_host_of_the_settings():

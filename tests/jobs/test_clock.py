@@ -6,13 +6,14 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import fakeredis
 import pytest
 from redis import Redis
 from rq.serializers import JSONSerializer
 
 from invoiceapp.jobs.clock import ENTRIES, Clock, JsonJob
 from invoiceapp.jobs.waiting import wait_for_redis
-from invoiceapp.services import bell
+from invoiceapp.services import bell, stopping
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -126,6 +127,15 @@ def test_a_process_waits_for_a_redis_that_is_not_there_yet(valkey):
     timer.join()
 
 
+def test_a_process_that_is_asked_to_stop_waits_for_redis_no_longer(monkeypatch):
+    asked = iter((False, False, True))
+    monkeypatch.setattr(stopping, "asked", lambda: next(asked))
+    away = fakeredis.FakeServer(version=(7,))
+    away.connected = False
+    wait_for_redis(fakeredis.FakeStrictRedis(server=away), pause=0.01)
+    assert list(asked) == []
+
+
 @pytest.mark.server
 def test_the_clock_process_survives_a_redis_that_goes_away(app, config, valkey, tmp_path):
     environment = {
@@ -144,9 +154,12 @@ def test_the_clock_process_survives_a_redis_that_goes_away(app, config, valkey, 
         assert process.poll() is None, log.read_text()
         valkey.start()
         wait_for_ticks(valkey)
-        assert process.poll() is None
-    finally:
         process.terminate()
+        assert process.wait(timeout=10) == 0, "asked to stop it ends in order, also where it is process number 1"
+        with Redis.from_url(valkey.url) as connection:
+            assert not connection.exists(Clock.scheduler_lock_key), "the next clock turns at once"
+    finally:
+        process.kill()
         process.wait(timeout=10)
 
 

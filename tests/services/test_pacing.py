@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -101,6 +102,29 @@ def shared(config):
 @pytest.mark.server
 class TestShared:
     """Turns are ten seconds apart here, so that a slow machine changes nothing."""
+
+    def test_turns_far_ahead_because_the_clock_of_redis_stepped_back_are_soon_forgotten(self, valkey, shared, config):
+        a_day_on = (time.time() + 86_400) * 1000
+        with Redis.from_url(config.redis_url) as connection:
+            connection.hset("pace:billy:company", "next", str(a_day_on))
+            assert shared().reserve(MOST) == MOST
+            ahead = float(connection.hget("pace:billy:company", "next")) / 1000 - time.time()
+            assert ahead <= MOST + 10 and connection.ttl("pace:billy:company") <= MOST + 15
+
+    def test_a_hold_that_nobody_can_have_asked_for_is_forgotten(self, valkey, shared, config):
+        with Redis.from_url(config.redis_url) as connection:
+            connection.hset("pace:billy:company", "held", f"{(time.time() + 86_400) * 1000:.0f}")
+            assert shared().reserve(MOST) == 0
+            shared().hold(25)
+            assert 15 < shared().reserve(MOST) <= 25
+
+    def test_an_emptied_redis_begins_a_new_queue(self, valkey, shared, config):
+        pace = shared()
+        take(pace, 3)
+        with Redis.from_url(config.redis_url) as connection:
+            connection.flushall()
+            connection.script_flush()
+        assert pace.reserve(MOST) == 0 and 5 < pace.reserve(MOST) <= 10
 
     def test_all_processes_stand_in_one_queue(self, valkey, shared):
         waits = [shared().reserve(MOST) for _ in range(3)]

@@ -30,9 +30,9 @@ def healthz() -> dict[str, str]:
 @blueprint.get("/readyz")
 @policy("public")
 def readyz() -> tuple[dict[str, Any], int]:
-    """For load balancers: 200 while this process can serve, else 503 with what is wrong."""
+    """For load balancers: 200 while this process can serve, else 503 with the part that fails."""
     found = readiness.look()
-    said = {"status": "ready" if found.is_ready else "not ready", **found.parts}
+    said = {"status": "ready" if found.is_ready else "not ready", **found.public}
     return said, 200 if found.is_ready else 503
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
 
 from invoiceapp.models import Run, RunState, db, utcnow
 from invoiceapp.services import background, bell
@@ -68,15 +68,19 @@ def _ring_for_due_work() -> None:
 
 
 def _stuck_runs() -> list[str]:
-    """Runs that nobody works on although they are active, oldest first."""
+    """Runs that nobody works on although they are active, first those that nobody has worked on for longest.
+
+    Each slice brings a run to the end: many that merely wait for their next turn do not hide one that is stuck.
+    """
     now = utcnow()
+    since = func.coalesce(Run.lease_until, Run.created_at)
     found = select(Run.id).where(
         or_(
             (Run.state == RunState.QUEUED) & (Run.created_at < now - timedelta(seconds=10)),
             (Run.state == RunState.RUNNING) & (Run.lease_until < now),
         )
     )
-    return list(db.session.scalars(found.order_by(Run.id).limit(_MOST_RINGS)))
+    return list(db.session.scalars(found.order_by(since, Run.id).limit(_MOST_RINGS)))
 
 
 def _any(found: Select[str]) -> bool:

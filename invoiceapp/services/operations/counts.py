@@ -42,6 +42,8 @@ S = DeliveryState
 WINDOW = timedelta(minutes=5)
 #: Deliveries that somebody or something still moves. Accepted ones count while a later receipt is awaited.
 OPEN = (S.BLOCKED, S.PENDING, S.LEASED, S.SENDING, S.REJECTED, S.FAILED, S.OUTCOME_UNKNOWN)
+#: Those that the machine sends next, or sends now.
+MOVING = (S.PENDING, S.LEASED, S.SENDING)
 #: Of what waits longest, and of what has just arrived: rows whose times are read.
 _SAMPLE = 1_000
 _RUNNING = "running"
@@ -124,7 +126,7 @@ def oldest_since_booking(now: datetime) -> float:
     due = (
         select(Document.approved_at, Document.created_at)
         .join(Delivery, Delivery.document_id == Document.id)
-        .where(Delivery.state.in_((S.PENDING, S.LEASED, S.SENDING)))
+        .where(Delivery.state.in_(MOVING))
         .order_by(Delivery.next_at)
     )
     rows = [*db.session.execute(to_convert.limit(_SAMPLE)), *db.session.execute(due.limit(_SAMPLE))]

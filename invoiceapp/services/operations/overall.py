@@ -102,7 +102,7 @@ def _work() -> Iterator[Row]:
 def _waiting() -> Row:
     now = utcnow()
     number, _since = counts.to_convert(now)
-    moving = sum(one.number for one in counts.deliveries(now) if one.state in (counts.S.PENDING, counts.S.SENDING))
+    moving = sum(one.number for one in counts.deliveries(now) if one.state in counts.MOVING)
     text = f"{number} documents to convert, {moving} to send; the oldest was booked {_span(counts.oldest_since_booking(now))} ago"
     return Row("waiting", Level.GOOD, text if number + moving else "nothing")
 

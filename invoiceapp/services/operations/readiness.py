@@ -23,12 +23,24 @@ _SOON = 1
 OK = "ok"
 
 
+#: What everybody may know of a part that is not well: no versions, no commands.
+_PUBLIC = {
+    "database": "does not answer", "migration": "is not at what this version needs",
+    "redis": "does not answer: work is delayed, nothing is lost",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Readiness:
     """The answer, and how each part is; never an address or a secret."""
 
     parts: dict[str, str]
-    """``database``, ``migration`` and ``redis``: ``ok``, or what is wrong"""
+    """``database``, ``migration`` and ``redis``: ``ok``, or what is wrong, for whoever runs the installation"""
+
+    @property
+    def public(self) -> dict[str, str]:
+        """The same for everybody."""
+        return {part: OK if said == OK else _PUBLIC[part] for part, said in self.parts.items()}
 
     @property
     def is_ready(self) -> bool:
@@ -43,8 +55,11 @@ def look() -> Readiness:
             session.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
         log.warning("the database does not answer: %s", type(error).__name__)
-        return Readiness({"database": "does not answer", "redis": redis()})
-    return Readiness({"database": OK, "migration": migration(), "redis": redis()})
+        return Readiness({"database": _PUBLIC["database"], "redis": redis()})
+    revision = migration()
+    if revision != OK:
+        log.warning("the database is not at what this version needs: %s", revision)
+    return Readiness({"database": OK, "migration": revision, "redis": redis()})
 
 
 def migration() -> str:
@@ -80,7 +95,7 @@ def redis() -> str:
         connection.ping()
     except RedisError as error:
         log.warning("Redis does not answer: %s", type(error).__name__)
-        return "does not answer: work is delayed, nothing is lost"
+        return _PUBLIC["redis"]
     finally:
         connection.close()
     return OK

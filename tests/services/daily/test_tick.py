@@ -89,6 +89,24 @@ def test_ten_thousand_waiting_runs_do_not_keep_the_clock_busy(subscription, rung
     assert [one for one in rung if one[0] == "execute_run"] == expected
 
 
+def test_a_stuck_run_is_looked_at_however_many_older_ones_wait_between_their_slices(subscription, rung, monkeypatch):
+    monkeypatch.setattr(tick_module, "_MOST_RINGS", 2)
+    adaptors = [Adaptor(id=new_id(), subscription_id=subscription.id, name="A", source_kind="billy") for _ in range(5)]
+    db.session.add_all(adaptors)
+    db.session.flush()
+    kept = {"subscription_id": subscription.id, "trigger": "schedule", "state": RunState.RUNNING}
+    leases = [timedelta(minutes=minutes) for minutes in (5, 5, 5, 30, 5)]
+    rows = [
+        Run(id=new_id(), adaptor_id=one.id, lease_until=utcnow() - lease, **kept)
+        for one, lease in zip(adaptors, leases, strict=True)
+    ]
+    db.session.add_all(rows)
+    db.session.commit()
+    tick()
+    found = [one for one in rung if one[0] == "execute_run"]
+    assert found[0] == ("execute_run", rows[3].id) and len(found) == 2
+
+
 @pytest.mark.parametrize(
     ("state", "age", "lease", "found"),
     [

@@ -11,11 +11,13 @@ import pytest
 from rq.job import JobStatus
 from sqlalchemy import text
 
+from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.models import Stage, db, utcnow
 from invoiceapp.services.bell import Kind
 from invoiceapp.services.daily import health
 from invoiceapp.services.daily.health import Level
 from invoiceapp.services.operations import overall, readiness
+from invoiceapp.services.operations.counts import Open
 from invoiceapp.services.operations.overall import Row, Verdict
 
 ALL = ",".join(kind.value for kind in Kind)
@@ -91,6 +93,13 @@ def test_the_oldest_that_waits_is_told(well, adaptor, make_customer, make_docume
     make_document(make_customer(), stage=Stage.QUEUED, created_at=utcnow() - timedelta(hours=2, minutes=5, seconds=9))
     [row] = [row for row in overall.look() if row.part == "waiting"]
     assert row.text == "1 documents to convert, 0 to send; the oldest was booked 2 h 5 min ago"
+
+
+def test_what_a_worker_has_taken_to_send_still_has_to_be_sent(well, adaptor, monkeypatch):
+    states = (DeliveryState.PENDING, DeliveryState.LEASED, DeliveryState.SENDING, DeliveryState.FAILED)
+    monkeypatch.setattr(overall.counts, "deliveries", lambda _now: [Open("http", state, 2, 0) for state in states])
+    [row] = [row for row in overall.look() if row.part == "waiting"]
+    assert row.text.startswith("0 documents to convert, 6 to send")
 
 
 def test_missing_rules_matter_where_they_are_required(well, monkeypatch, config):
