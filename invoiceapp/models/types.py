@@ -107,21 +107,9 @@ def cut(text: str | None, length: int) -> str | None:
     return text[:length] if text is not None else None
 
 
-#: Made once: ``json.dumps`` makes an encoder for every call with options, and a document has a thousand texts.
-_as_it_is = json.JSONEncoder(ensure_ascii=False).encode
-
-
-def _quoted(text: str) -> str:
-    """A JSON string. Half of a surrogate pair becomes an escape, because no encoding can carry it."""
-    return _as_it_is(text) if _is_encodable(text) else json.dumps(text)
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+#: Made once: ``json`` makes an encoder or decoder for every call with options, and a document has a thousand texts.
+_as_it_is = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_with_decimals = json.JSONDecoder(parse_float=Decimal).decode
 
 
 def dump_json(value: Any) -> str:
@@ -129,18 +117,38 @@ def dump_json(value: Any) -> str:
 
     The text can always be encoded, whatever somebody pasted into the source.
     """
+    try:
+        text = _as_it_is(value)
+        text.encode()
+    except (TypeError, UnicodeEncodeError):
+        return _piecewise(value)
+    return text
+
+
+def _piecewise(value: Any) -> str:
+    """What the encoder cannot do, in a fifth of its speed."""
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_quoted(str(k))}:{dump_json(v)}" for k, v in value.items()) + "}"
+        return "{" + ",".join(f"{_quoted(str(k))}:{_piecewise(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(dump_json(item) for item in value) + "]"
+        return "[" + ",".join(_piecewise(item) for item in value) + "]"
     return _quoted(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    """A JSON string. Half of a surrogate pair becomes an escape, because no encoding can carry it."""
+    quoted = _as_it_is(text)
+    try:
+        quoted.encode()
+    except UnicodeEncodeError:
+        return json.dumps(text)
+    return quoted
 
 
 def load_json(text: str | bytes) -> Any:
     """The reverse of ``dump_json``: every fraction a ``Decimal``."""
-    return json.loads(text, parse_float=Decimal)
+    return _with_decimals(text if isinstance(text, str) else text.decode())
 
 
 class Json(TypeDecorator[Any]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from invoiceapp.domain.fields import Field
 from invoiceapp.domain.tax import VatCategory
@@ -52,6 +53,7 @@ def camel(name: str) -> str:
     return head + "".join(part.capitalize() for part in rest)
 
 
+@cache
 def fields_of(group: str) -> tuple[Field, ...]:
     """The declared fields of a group, named as they are stored."""
     return tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,17 +143,24 @@ def _note_change(document: Document, found: str) -> None:
         events.of_document("changed_in_source", document, revision=found)
 
 
-def _take_in(read: SourceDocument, document: Document | None, adaptor: Adaptor, is_blocked: bool) -> Document:
-    """Insert or refresh one document; what has left keeps the records that it was made of."""
-    if document is None:
-        document = Document(
-            subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, source_id=read.id, stage=Stage.LISTED
+def _insert(read: Iterable[SourceDocument], adaptor: Adaptor) -> dict[str, Document]:
+    """New documents by their id in the source: all of them in one statement, and their lines of the timeline in another."""
+    new: dict[str, Document] = {}
+    for item in read:
+        document = new[item.id] = Document(
+            subscription_id=adaptor.subscription_id, adaptor_id=adaptor.id, source_id=item.id, stage=Stage.LISTED
         )
-        refresh(document, read)
-        db.session.add(document)
-        db.session.flush()
+        refresh(document, item)
+    db.session.add_all(new.values())
+    db.session.flush()
+    for document in new.values():
         events.of_document("fetched", document)
-    elif document.bundle_sha256 != (found := revision(read, _volatile(adaptor.id))):
+    return new
+
+
+def _take_in(read: SourceDocument, document: Document, adaptor: Adaptor, is_blocked: bool) -> None:
+    """Refresh one document that we had; what has left keeps the records that it was made of."""
+    if document.bundle_sha256 != (found := revision(read, _volatile(adaptor.id))):
         if document.stage in (Stage.CONVERTED, Stage.HANDLED) and not is_blocked:
             _note_change(document, found)
         else:
@@ -164,7 +171,6 @@ def _take_in(read: SourceDocument, document: Document | None, adaptor: Adaptor, 
             if document.stage in (Stage.UNUSABLE, Stage.SKIPPED):
                 document.stage = Stage.LISTED
             events.of_document("fetched_again", document)
-    return document
 
 
 def _is_excluded(document: Document, adaptor: Adaptor, buyer: _Buyer) -> bool:
@@ -237,11 +243,13 @@ def ingest(run: Run, adaptor: Adaptor, read: Sequence[SourceDocument]) -> Tally:
     blocked = _in_state([one for one in known.values() if one.stage is not Stage.HANDLED], DeliveryState.BLOCKED)
     cancelled = _in_state(list(known.values()), DeliveryState.CANCELLED) - blocked
     tested = _only_tested(run, adaptor, list(known.values()), buyers)
+    new = _insert((item for item in read if item.id not in known), adaptor)
     tally = Tally(read=len(read))
     for item in read:
-        existing = known.get(item.id)
-        is_blocked = existing is not None and existing.id in blocked | tested
-        document = _take_in(item, existing, adaptor, is_blocked)
+        document = new.get(item.id) or known[item.id]
+        is_blocked = document.id in blocked or document.id in tested
+        if item.id in known:
+            _take_in(item, document, adaptor, is_blocked)
         if document.id in cancelled and document.stage is Stage.LISTED:
             # A person took it out; only a person fetches it again.
             document.stage = Stage.CONVERTED
