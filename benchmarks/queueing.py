@@ -47,7 +47,7 @@ class Stage:
 
     name: str
     step: Callable[[Job, float], Step]
-    batch: int | None = 20
+    batch: int | None = 40
 
 
 @dataclass(frozen=True, slots=True)

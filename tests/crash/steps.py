@@ -39,7 +39,7 @@ class Hook:
     after: bool
     """Whether it still does its work"""
     kinds: Collection[str] = ()
-    """Of ``events.of_delivery``: the lines that count; empty for all calls"""
+    """Of ``events.of_delivery`` and ``of_move``: the lines that count; empty for all calls"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Step:
 
 DELIVERING = {
     "after_claim": Step(Hook(delivery, "begin", False), False, False),
-    "in_begin": Step(Hook(events, "of_delivery", True, ("sending",)), False, False),
+    "in_begin": Step(Hook(events, "of_move", True, ("sending",)), False, False),
     "after_begin": Step(Hook(delivery, "begin", True), True, False),
     "before_the_first_byte": Step(Hook(None, "send", False), True, False),
     "amid_the_bytes": Step(None, True, None),

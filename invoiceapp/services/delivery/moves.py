@@ -13,11 +13,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ClauseElement, ColumnElement, bindparam, select, update
 
 from invoiceapp.domain.delivery import DeliveryState, Mover, may_move
-from invoiceapp.models import Delivery, Document, db, utcnow
-from invoiceapp.services.database import changed
+from invoiceapp.models import Delivery, Document, Gateway, db, utcnow
 
 S = DeliveryState
 
@@ -46,18 +45,42 @@ def require(old: DeliveryState, new: DeliveryState, by: Mover) -> None:
         raise AssertionError(f"{by} may not move a delivery from {old} to {new}")
 
 
-def move(lease: Lease, old: DeliveryState, new: DeliveryState, by: Mover, **values: Any) -> None:
-    """Compare-and-set inside the caller's transaction. Raises ``LeaseLost`` where the row moved on."""
-    require(old, new, by)
-    lock_document(lease.delivery_id)
-    result = db.session.execute(
-        update(Delivery)
-        .where(Delivery.id == lease.delivery_id, Delivery.state == old, Delivery.fence == lease.fence)
-        .values(state=new, updated_at=utcnow(), **values)
-        .execution_options(synchronize_session=False)
+_TABLE = db.metadata.tables["delivery"]
+_ROW = _TABLE.c
+#: What it sets are the other values that it is executed with. Made once, as it is asked several times for each document.
+_COMPARE_AND_SET = (
+    update(_TABLE)
+    .where(_ROW.id == bindparam("moved"), _ROW.state == bindparam("old"), _ROW.fence == bindparam("named"))
+    .returning(
+        _ROW.id, _ROW.subscription_id, _ROW.document_id, _ROW.run_id, _ROW.adaptor_id,
+        select(Gateway.kind).where(Gateway.id == _ROW.gateway_id).scalar_subquery().label("kind"),
     )
-    if not changed(result):
+)  # fmt: skip
+
+
+def move(lease: Lease, old: DeliveryState, new: DeliveryState, by: Mover, **values: Any) -> Any:
+    """Compare-and-set inside the caller's transaction. Raises ``LeaseLost`` where the row moved on.
+
+    Answers with the row's id, tenant (``subscription_id``), document, run and adaptor, and the ``kind`` of its gateway.
+    """
+    lock_document(lease.delivery_id)
+    return move_on(lease, old, new, by, **values)
+
+
+def move_on(lease: Lease, old: DeliveryState, new: DeliveryState, by: Mover, **values: Any) -> Any:
+    """``move`` by who has locked the document in this transaction, as an earlier move of it did."""
+    require(old, new, by)
+    # What the caller has changed by itself goes first.
+    db.session.flush()
+    computed = {name: value for name, value in values.items() if isinstance(value, ClauseElement)}
+    given = {name: value for name, value in values.items() if name not in computed}
+    moved = db.session.execute(
+        _COMPARE_AND_SET.values(computed) if computed else _COMPARE_AND_SET,
+        {"moved": lease.delivery_id, "old": old, "named": lease.fence, "state": new, "updated_at": utcnow(), **given},
+    ).one_or_none()
+    if moved is None:
         raise LeaseLost
+    return moved
 
 
 def lock_document(delivery_id: str) -> None:

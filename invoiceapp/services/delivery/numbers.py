@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, inspect, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from invoiceapp.domain.delivery import ARRIVED, IN_PROGRESS, DeliveryState
@@ -58,14 +58,12 @@ def take(document: Document, adaptor: Adaptor, environment: Environment) -> Hold
     Inside the caller's transaction, which has locked the document; until its end nobody else takes the number.
     """
     key = _key(document, adaptor, environment)
-    _note(document, key)
-    query = select(SentNumber.document_id).filter_by(**key).with_for_update()
-    while True:
-        held_by = db.session.scalar(query)
-        if held_by == document.id:
-            return None
-        if held_by is not None or _insert(key, document.id):
-            break
+    # Its first time, the number is most likely nobody's; later, most likely its own.
+    held_by = None if _note(document, key) else db.session.scalar(_HELD_BY, key)
+    while held_by is None and not _insert(key, document.id):
+        held_by = db.session.scalar(_HELD_BY, key)
+    if held_by == document.id:
+        return None
     holder = _who_holds(held_by, document, key)
     if holder is not None:
         return _described(holder, document)
@@ -82,9 +80,9 @@ def take(document: Document, adaptor: Adaptor, environment: Environment) -> Hold
 def look(document: Document, adaptor: Adaptor, environment: Environment) -> Holder | None:
     """Who else has the document's number now; nothing is taken. Inside the caller's transaction."""
     key = _key(document, adaptor, environment)
-    held_by = db.session.scalar(select(SentNumber.document_id).filter_by(**key))
-    holder = None if held_by == document.id else _who_holds(held_by, document, key)
-    return None if holder is None else _described(holder, document)
+    row = db.session.execute(_LOOK, _beside_asked(document, key)).one()
+    holder = row.held_by if row.is_held else row.beside
+    return None if holder is None or row.held_by == document.id else _described(holder, document)
 
 
 def _key(document: Document, adaptor: Adaptor, environment: Environment) -> dict[str, Any]:
@@ -96,22 +94,31 @@ def _key(document: Document, adaptor: Adaptor, environment: Environment) -> dict
     }  # fmt: skip
 
 
-def _note(document: Document, key: dict[str, Any]) -> None:
+def _note(document: Document, key: dict[str, Any]) -> bool:
+    """Whether it is new."""
     noted = sent_as(key["seller"], key["number"])
-    if document.sent_as != noted:
-        db.session.execute(
-            update(Document)
-            .where(Document.id == document.id)
-            .values(sent_as=noted)
-            .execution_options(synchronize_session=False)
-        )
+    if document.sent_as == noted:
+        return False
+    db.session.execute(
+        update(Document)
+        .where(Document.id == document.id)
+        .values(sent_as=noted)
+        .execution_options(synchronize_session=False)
+    )
+    return True
+
+
+#: Both dialects' are one statement.
+_INSERT = {
+    name: dialect.insert(SentNumber.__table__).on_conflict_do_nothing()
+    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
+}
 
 
 def _insert(key: dict[str, Any], document_id: str) -> bool:
     """False where somebody was first."""
-    dialect = postgresql if db.session.get_bind().dialect.name == "postgresql" else sqlite
-    row = dialect.insert(SentNumber.__table__).values(**key, document_id=document_id, taken_at=utcnow())
-    return changed(db.session.execute(row.on_conflict_do_nothing()))
+    statement = _INSERT[db.session.get_bind().dialect.name]
+    return changed(db.session.execute(statement, {**key, "document_id": document_id, "taken_at": utcnow()}))
 
 
 @cache
@@ -127,25 +134,50 @@ def may_have_left() -> ColumnElement[bool]:
     )
 
 
-def _who_holds(held_by: str | None, document: Document, key: dict[str, Any]) -> str | None:
-    """Who keeps the number from the document: who has the row (``held_by``), else one that was sent beside it."""
-    environment = key["environment"]
-    holds = exists().where(
-        Delivery.document_id == held_by, Delivery.environment == environment, may_have_left()
-    )  # fmt: skip
-    if held_by is not None and db.session.scalar(select(holds)):
-        return held_by
-    return db.session.scalar(
-        select(Document.id)
-        .join(Delivery, Delivery.document_id == Document.id)
+_KEY = [column == bindparam(column.key) for column in inspect(SentNumber).primary_key]
+_HELD_BY = select(SentNumber.document_id).where(*_KEY).with_for_update()
+#: Whether the document that has the row (``held_by``) keeps the number.
+_IS_HELD = exists().where(
+    Delivery.document_id == bindparam("held_by"), Delivery.environment == bindparam("environment"), may_have_left()
+)
+#: The first one that was sent beside it.
+_BESIDE = (
+    select(Document.id)
+    .join(Delivery, Delivery.document_id == Document.id)
+    .where(
+        Document.subscription_id == bindparam("subscription_id"), Document.sent_as == bindparam("sent_as"),
+        Document.type == bindparam("type"), Document.id != bindparam("id"),
+        Delivery.environment == bindparam("environment"), may_have_left(),
+    )
+    .order_by(Delivery.id)
+    .limit(1)
+)  # fmt: skip
+_LOOK = (
+    select(
+        SentNumber.document_id.label("held_by"),
+        exists()
         .where(
-            Document.subscription_id == key["subscription_id"], Document.sent_as == sent_as(key["seller"], key["number"]),
-            Document.type == key["type"], Document.id != document.id, Delivery.environment == environment,
+            Delivery.document_id == SentNumber.document_id, Delivery.environment == SentNumber.environment,
             may_have_left(),
         )
-        .order_by(Delivery.id)
-        .limit(1)
-    )  # fmt: skip
+        .label("is_held"),
+        _BESIDE.correlate(None).scalar_subquery().label("beside"),
+    )
+    # One row, whether the number has one or not.
+    .select_from(select(literal(1)).subquery())
+    .outerjoin(SentNumber, and_(*_KEY))
+)  # fmt: skip
+
+
+def _beside_asked(document: Document, key: dict[str, Any]) -> dict[str, Any]:
+    return {**key, "id": document.id, "sent_as": sent_as(key["seller"], key["number"])}
+
+
+def _who_holds(held_by: str | None, document: Document, key: dict[str, Any]) -> str | None:
+    """Who keeps the number from the document: who has the row (``held_by``), else one that was sent beside it."""
+    if held_by is not None and db.session.scalar(select(_IS_HELD), {**key, "held_by": held_by}):
+        return held_by
+    return db.session.scalar(_BESIDE, _beside_asked(document, key))
 
 
 def _described(document_id: str, other: Document) -> Holder:

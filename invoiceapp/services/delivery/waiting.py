@@ -23,12 +23,6 @@ def note(delivery: Delivery, why: Text, now: datetime) -> None:
     delivery.error = {"class": _CLASS, "da": why.da, "en": why.en, _SINCE: begun.isoformat()}
 
 
-def end(delivery: Delivery) -> None:
-    """It goes now. In the caller's transaction."""
-    if since(delivery.error) is not None:
-        delivery.error = None
-
-
 def since(error: dict[str, str] | None) -> datetime | None:
     """Since when a delivery with this ``error`` waits; None for one that does not."""
     stamp = (error or {}).get(_SINCE)

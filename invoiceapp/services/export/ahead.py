@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
+from invoiceapp import logs
 from invoiceapp.domain.findings import Text
 from invoiceapp.models import Adaptor
 from invoiceapp.services.configuration import sources
@@ -24,10 +25,10 @@ from invoiceapp.sources.base import Channel, SentItself, Source
 
 T = TypeVar("T")
 
-#: At a time; at 50 ms for an answer they keep up with a worker that converts a document in 20 ms.
-THREADS = 8
-#: How many documents are asked about before their turn.
-MOST_AHEAD = 12
+#: At a time of one adaptor; with three questions of 50 ms for a document they keep up with a worker that converts one in 10 ms.
+THREADS = 16
+#: How many documents are asked about before their turn, and so at a time of all adaptors together.
+MOST_AHEAD = 16
 #: Bytes of PDFs that wait for their turn; while one is under way it counts as much as the largest of the batch so far.
 MOST_BYTES = 32_000_000
 #: Seconds after which an answer that waited is asked for anew.
@@ -98,16 +99,21 @@ class Answers:
 
 
 class _Books:
-    """The source of one adaptor, opened as often as threads ask it at once; whose books it opens is asked once."""
+    """The source of one adaptor, opened as often as threads ask it at once; whose books it opens is asked once.
 
-    def __init__(self, adaptor: Adaptor, threads: ThreadPoolExecutor) -> None:
+    It has threads of its own, begun as they are needed: one that is slow takes none from the others.
+    """
+
+    def __init__(self, adaptor: Adaptor) -> None:
         """Raises ``ServiceError`` where its secrets cannot be read."""
         self._open = sources.opener(adaptor)
         self._company = adaptor.organization
         self._free: deque[Source] = deque()
         self._opened: list[Source] = []
-        # Before anything else that the threads are given of this adaptor, so that what waits for it finds it begun.
-        self._checked = threads.submit(self._check)
+        self._ids = {**logs.ids(), "adaptor": adaptor.id}
+        self._threads = ThreadPoolExecutor(THREADS, "ahead")
+        # Before anything else that the threads are given, so that what waits for it finds it begun.
+        self._checked = self._threads.submit(self._check)
 
     @cached_property
     def own(self) -> Source:
@@ -129,8 +135,26 @@ class _Books:
         """Others may use it; its connections stay open."""
         self._free.append(source)
 
-    def ask(self, question: Question) -> Answers:
-        """In a thread. Raises as ``require``; what the source itself says stands in the answers."""
+    def begin(self, question: Question) -> Future[Answers]:
+        """Ask in a thread. Its result raises as ``require``; what the source itself says stands in the answers."""
+        return self._threads.submit(self._ask, question)
+
+    def stop(self) -> None:
+        """Ask no more; what is under way goes on."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Wait for what is under way, and close every connection."""
+        self._threads.shutdown(cancel_futures=True)
+        for source in self._opened:
+            source.close()
+
+    def _ask(self, question: Question) -> Answers:
+        # The context as a whole would bring the app along.
+        with logs.bound(**self._ids, document=question.document_id):
+            return self._answers_to(question)
+
+    def _answers_to(self, question: Question) -> Answers:
         self.require()
         source = self.take()
         try:
@@ -142,15 +166,11 @@ class _Books:
         finally:
             self.give_back(source)
 
-    def close(self) -> None:
-        """Close every connection."""
-        for source in self._opened:
-            source.close()
-
     def _check(self) -> None:
         source = self.take()
         try:
-            sources.require_company(source, self._company)
+            with logs.bound(**self._ids):
+                sources.require_company(source, self._company)
         finally:
             self.give_back(source)
 
@@ -159,7 +179,6 @@ class Ahead:
     """Answers for the documents of a batch, in its order. A context manager; at its end no thread is left."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, "ahead")
         self._books: dict[str, _Books] = {}
         self._questions: deque[Question] = deque()
         self._asked: dict[str, Future[Answers]] = {}
@@ -194,14 +213,14 @@ class Ahead:
 
     def _books_of(self, adaptor: Adaptor) -> _Books:
         if adaptor.id not in self._books:
-            self._books[adaptor.id] = _Books(adaptor, self._threads)
+            self._books[adaptor.id] = _Books(adaptor)
         return self._books[adaptor.id]
 
     def _begin(self, question: Question) -> None:
         # What cannot be opened is said when its turn comes.
         with suppress(ServiceError):
             books = self._books_of(question.adaptor)
-            self._asked[question.document_id] = self._threads.submit(books.ask, question)
+            self._asked[question.document_id] = books.begin(question)
 
     def _has_room(self) -> bool:
         sizes = [one.result().size for one in self._asked.values() if one.done() and not one.exception()]
@@ -214,6 +233,7 @@ class Ahead:
 
     def __exit__(self, *_: object) -> None:
         """What is being asked is waited for, as for the document in hand; the rest is not asked any more."""
-        self._threads.shutdown(cancel_futures=True)
+        for books in self._books.values():
+            books.stop()
         for books in self._books.values():
             books.close()

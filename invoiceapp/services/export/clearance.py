@@ -12,7 +12,7 @@ from invoiceapp.domain.settings.general import excludes
 from invoiceapp.models import Document, Stage
 from invoiceapp.services.configuration.environments import may_reach, not_allowed
 from invoiceapp.services.configuration.settings import resolve
-from invoiceapp.services.database import transaction
+from invoiceapp.services.database import reading, transaction
 from invoiceapp.services.delivery import numbers, order
 from invoiceapp.services.delivery.numbers import Holder
 from invoiceapp.sources.base import Channel, NotFound, SentItself
@@ -93,7 +93,7 @@ def to_skip(sent: list[SentItself], settings: Settings) -> list[SentItself]:
 
 def other_way(work: Work) -> Holder | None:
     """Who has the document's number, unless a person wants this one sent beside it."""
-    with transaction():
+    with reading():
         holder = numbers.look(work.document, work.adaptor, work.gateway.environment)
     return None if holder is not None and holder.document_id == work.document.beside_id else holder
 

@@ -20,10 +20,7 @@ from invoiceapp.domain.settings import Settings
 from invoiceapp.formats.base import registry as formats
 from invoiceapp.models import (
     Adaptor,
-    Customer,
     Document,
-    ExportRule,
-    Gateway,
     Stage,
     db,
     new_id,
@@ -34,21 +31,20 @@ from invoiceapp.services.configuration import sources
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.errors import ServiceError, text_dict
 from invoiceapp.services.reach import destination
-from invoiceapp.services.reach.destination import Destination
 from invoiceapp.sources.base import NotFound, SourceError, UnusableBundle
 
-from . import archive, clearance, drawing, events, expecting, interchanges, reasons, standing
+from . import archive, clearance, drawing, events, expecting, interchanges, loading, reasons, standing
 from .ahead import Ahead, Asked
 from .clearance import MOST_WAITS
 from .fairness import shared_out
-from .outbox import Pdf, SettingsChanged, Work, has_left, keep_blocked, keep_rendition, leave_out, still_ours
+from .loading import LEASE
+from .outbox import Pdf, SettingsChanged, Work, keep_blocked, keep_rendition, leave_out, still_ours
 from .rendering import Rendered, pdf_attachment, render
 from .validators import validator
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=10)
-BATCH = 20
+BATCH = 40
 #: Seconds after which a batch gives the rest back: less than a job may take (``bell.JOB_TIMEOUT``).
 _BUDGET = 600
 #: After this many tries a document no longer waits for the source's PDF, and what no waiting mends blocks it.
@@ -112,14 +108,15 @@ def convert_due(limit: int = BATCH) -> int:
     if len(claimed) == limit:
         # There may be more: another worker need not wait until this batch is done.
         bell.ring("convert")
+    works = loading.of_batch(claimed)
     with Ahead() as ahead:
-        ahead.expect(expecting.questions(claimed))
+        ahead.expect(expecting.questions(works[one] for one, _token in claimed if one in works))
         for position, (document_id, token) in enumerate(claimed):
             if stopping.asked() or time.monotonic() - started > _BUDGET:
                 _give_back(claimed[position:])
                 break
             ahead.turn_of(document_id)
-            _convert_safely(document_id, token, ahead)
+            _convert_safely(document_id, token, works, ahead)
     if claimed:
         bell.ring("deliver")
     return len(claimed)
@@ -133,15 +130,17 @@ def _give_back(claimed: Iterable[tuple[str, str]], **values: Any) -> None:
 
 
 @tracing.of("document")
-def _convert_safely(document_id: str, token: str, ahead: Ahead) -> None:
+def _convert_safely(document_id: str, token: str, works: dict[str, Work], ahead: Ahead) -> None:
     """Everything about one document; raises nothing, so that the others have their turn."""
     try:
-        work = _load(document_id, token)
+        work = loading.begin(document_id, token, works.pop(document_id, None))
         if work is not None:
             tracing.about(adaptor=work.adaptor.id)
             _convert_or_explain(work, ahead)
     except SettingsChanged:
         log.info("document %s: settings were saved during its conversion; it is converted again", document_id)
+        # What the batch has read of the others is as old.
+        works.clear()
         _give_back([(document_id, token)], tries=0)
         bell.ring("convert")
     except Exception:
@@ -173,46 +172,6 @@ def _convert_or_explain(work: Work, ahead: Ahead) -> None:
         log.exception("document %s could not be converted", work.document.id)
         db.session.rollback()
         _wait_or_block(work, reasons.UNEXPECTED, MOST_TRIES, reasons.INTERNAL)
-
-
-def _load(document_id: str, token: str) -> Work | None:
-    """The work, its lease renewed and its try counted.
-
-    None where the document is no longer ours, was sent already, or its customer or adaptor was deactivated meanwhile.
-    """
-    with transaction() as session:
-        begun = still_ours(document_id, token).values(lease_until=utcnow() + LEASE, tries=Document.tries + 1)
-        if not changed(session.execute(begun)):
-            return None
-        document = session.get_one(Document, document_id, populate_existing=True)
-        if has_left(document_id):
-            document.stage, document.lease_until, document.lease_token = Stage.CONVERTED, None, None
-            return None
-        adaptor = session.get_one(Adaptor, document.adaptor_id, populate_existing=True)
-        if not standing.is_working(adaptor):
-            # It keeps its place, and this was no try.
-            document.lease_until, document.lease_token, document.tries = None, None, document.tries - 1
-            return None
-        rule = session.scalar(
-            select(ExportRule)
-            .execution_options(populate_existing=True)
-            .join(Customer, Customer.id == ExportRule.customer_id)
-            .where(
-                ExportRule.active,
-                Customer.adaptor_id == document.adaptor_id,
-                Customer.source_id == document.customer_source_id,
-            )
-        )
-        if rule is None:
-            document.stage, document.lease_until, document.lease_token = Stage.LISTED, None, None
-            return None
-        gateway = session.get_one(Gateway, rule.gateway_id, populate_existing=True)
-        own = Destination(gateway, rule.format)
-        work = Work(document, document.bundle, adaptor, rule, gateway, token, own)
-        # Left to themselves, reading them later would open a transaction, and keep it open while the source is asked.
-        for row in (document, adaptor, rule, gateway):
-            session.expunge(row)
-        return work
 
 
 def _convert(work: Work, source: Asked) -> None:

@@ -18,14 +18,14 @@ from collections.abc import Iterable
 from datetime import timedelta
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, insert, select, update
 from sqlalchemy.exc import OperationalError
 
 from invoiceapp import tracing
 from invoiceapp.domain.delivery import DeliveryState, Mover
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Refused, Rejected, Transport, TransportError, Unavailable, Unknown
-from invoiceapp.models import Adaptor, Attempt, Delivery, Gateway, db, new_id, utcnow
+from invoiceapp.models import Adaptor, Delivery, Gateway, db, new_id, utcnow
 from invoiceapp.services import bell, stopping
 from invoiceapp.services.configuration import gateways, releasing
 from invoiceapp.services.configuration.seen import keep_renewed, note_seen
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 #: More than twice ``Transport.DEADLINE``, so that a lease never ends under a sender.
 LEASE = timedelta(seconds=300)
-BATCH = 20
+BATCH = 40
 #: Seconds after which a batch gives the rest back: less than a job may take (``bell.JOB_TIMEOUT``),
 #: so that RQ's alarm never strikes while bytes travel.
 _BUDGET = 600
@@ -308,6 +308,9 @@ def _return(leases: Iterable[Lease], pause: timedelta = timedelta(0), why: Text 
                 waiting.note(session.get_one(Delivery, lease.delivery_id, populate_existing=True), why, utcnow())
 
 
+_BEGUN = insert(db.metadata.tables["attempt"])
+
+
 def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened, email: str | None = None) -> str:
     """Commit the attempt with the ids that the wire will see, before the first byte; the attempt's id.
 
@@ -319,34 +322,25 @@ def begin(lease: Lease, wire_ids: dict[str, str], opened: standing.Opened, email
     attempt_id = new_id()
     now = utcnow()
     with transaction() as session:
-        standing.require_to_send(lease.delivery_id, lease.gateway_id, opened)
-        earlier = _attempts(lease.delivery_id)
-        if earlier and outcomes.went_elsewhere(lease.delivery_id, opened.place):
+        seen = standing.require_to_send(lease.delivery_id, lease.gateway_id, opened)
+        before, number = seen.delivery, seen.attempts + 1
+        was_tried = seen.attempts > 0
+        if was_tried and outcomes.went_elsewhere(lease.delivery_id, opened.place):
             raise Elsewhere
-        four_eyes.require(lease.delivery_id, email)
-        move(lease, S.LEASED, S.SENDING, Mover.HOLDER, tries=Delivery.tries + 1, next_at=now + LEASE)
-        delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-        tracing.about(document=delivery.document_id, adaptor=delivery.adaptor_id)
-        waiting.end(delivery)
-        may_have_arrived = earlier > 0 and outcomes.may_have_arrived(delivery.id)
-        delivery.environment = trials.reached(delivery, opened.environment, may_have_arrived)
-        adaptor = session.get_one(Adaptor, delivery.adaptor_id)
-        elsewhere.require(delivery.document, adaptor, delivery.environment)
-        if delivery.first_sent_at is None:
-            delivery.first_sent_at = now
-        session.add(
-            Attempt(
-                id=attempt_id,
-                delivery_id=delivery.id,
-                number=earlier + 1,
-                fence=lease.fence,
-                wire_ids=wire_ids,
-                place=opened.place,
-            )
-        )
-        events.of_delivery("sending", delivery, attempt=earlier + 1)
+        four_eyes.require(lease.delivery_id, seen.four_eyes, email)
+        may_have_arrived = was_tried and outcomes.may_have_arrived(lease.delivery_id)
+        environment = trials.reached(before, opened.environment, may_have_arrived)
+        moved = move(
+            lease, S.LEASED, S.SENDING, Mover.HOLDER,
+            tries=before.tries + 1, next_at=now + LEASE, environment=environment, first_sent_at=before.first_sent_at or now,
+            error=None if waiting.since(before.error) else before.error,
+        )  # fmt: skip
+        tracing.about(document=moved.document_id, adaptor=moved.adaptor_id)
+        elsewhere.require(seen.document, seen.adaptor, environment)
+        attempt = {
+            "id": attempt_id, "delivery_id": moved.id, "number": number, "fence": lease.fence, "wire_ids": wire_ids,
+            "place": opened.place,
+        }  # fmt: skip
+        session.execute(_BEGUN, attempt)
+        events.of_move("sending", moved, attempt=number)
     return attempt_id
-
-
-def _attempts(delivery_id: str) -> int:
-    return db.session.scalar(select(func.count()).where(Attempt.delivery_id == delivery_id)) or 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import insert
+
 from invoiceapp.models import Delivery, Document, Event, Run, db
 
 
@@ -48,6 +50,23 @@ def of_delivery(kind: str, delivery: Delivery, *, actor: str = "system", **data:
         actor=actor,
         **data,
     )
+
+
+_LINE = insert(db.metadata.tables["event"])
+
+
+def of_move(kind: str, moved: Any, **data: Any) -> None:
+    """The worker's own line about a delivery that it has just moved (``moves.move``).
+
+    Each document has two, so that they go straight to the database.
+    """
+    db.session.execute(
+        _LINE,
+        {
+            "subscription_id": moved.subscription_id, "document_id": moved.document_id, "delivery_id": moved.id,
+            "run_id": moved.run_id, "kind": kind, "data": data,
+        },
+    )  # fmt: skip
 
 
 def of_run(kind: str, run: Run, **data: Any) -> None:

@@ -8,7 +8,7 @@ the books, at the gateway, is looked at there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,15 +180,15 @@ def _watched(one: Sending, rules: Rules) -> list[Fact]:
     return [] if is_test else facts(one, rules)
 
 
-def require(delivery_id: str, email: str | None) -> None:
-    """The last look before the first byte. Raises ``NotApproved``.
+def require(delivery_id: str, switched_on: Mapping[str, Any] | None, email: str | None) -> None:
+    """The last look before the first byte, by ``Subscription.four_eyes``. Raises ``NotApproved``.
 
     Inside the caller's transaction, which holds the gateway; until its end nobody withdraws an approval that it rests on.
     """
-    delivery = db.session.get_one(Delivery, delivery_id)
-    rules = rules_of(delivery.subscription_id)
-    if rules is None:
+    rules = Rules.of(switched_on or {})
+    if not rules.on:
         return
+    delivery = db.session.get_one(Delivery, delivery_id, populate_existing=True)
     wanted = {fact.fingerprint for fact in _watched(of_delivery(delivery, email), rules)}
     approved = select(Approval.fingerprint).where(
         Approval.adaptor_id == delivery.adaptor_id,

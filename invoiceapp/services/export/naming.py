@@ -6,27 +6,36 @@ gets the same document under another name has got it twice.
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ScalarSelect, select
 
 from invoiceapp.domain.file_names import FileName
 from invoiceapp.domain.invoice import Invoice
-from invoiceapp.models import Adaptor, Customer, Delivery, Document, Event, ExportRule, db
+from invoiceapp.models import Adaptor, Delivery, Document, Event, ExportRule
 from invoiceapp.services.configuration import naming
 
 
-def of_document(document: Document, invoice: Invoice, adaptor: Adaptor, rule: ExportRule) -> FileName:
-    """The decision, by the settings as they are now. Inside the caller's transaction."""
-    customer = db.session.get(Customer, rule.customer_id)
+def of_document(
+    document: Document, invoice: Invoice, adaptor: Adaptor, rule: ExportRule, customer_number: str | None
+) -> FileName:
+    """The decision, by the settings of ``adaptor`` and ``rule``."""
     template = naming.template(adaptor.settings, rule.settings)
-    return naming.file_name(document, invoice.order_reference, customer.number if customer else None, template)
+    return naming.file_name(document, invoice.order_reference, customer_number, template)
 
 
-def of_delivery(delivery: Delivery) -> FileName:
-    """What was decided when the document was converted last; nothing for documents of older releases."""
-    data = db.session.scalar(
+def converted() -> ScalarSelect[dict[str, Any]]:
+    """For queries that have ``Delivery``: the line that was written when its document was converted last."""
+    return (
         select(Event.data)
-        .where(Event.document_id == delivery.document_id, Event.kind == "converted")
+        .where(Event.document_id == Delivery.document_id, Event.kind == "converted")
         .order_by(Event.id.desc())
         .limit(1)
+        .scalar_subquery()
     )
-    return FileName.from_dict((data or {}).get("file_name") or {})
+
+
+def decided(converted: Mapping[str, Any] | None) -> FileName:
+    """What was decided then, by that line's data; nothing for documents of older releases."""
+    return FileName.from_dict((converted or {}).get("file_name") or {})

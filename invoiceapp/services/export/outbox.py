@@ -16,7 +16,7 @@ from sqlalchemy import Exists, Update, exists, select, update
 
 from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState, Mover
 from invoiceapp.domain.findings import Finding, Text, has_fatal
-from invoiceapp.domain.four_eyes import accounts_of
+from invoiceapp.domain.four_eyes import Rules, accounts_of
 from invoiceapp.domain.invoice import Invoice
 from invoiceapp.formats.base import Format
 from invoiceapp.formats.base import registry as formats
@@ -33,13 +33,13 @@ from invoiceapp.models import (
     new_id,
     utcnow,
 )
-from invoiceapp.services.configuration.versions import version
 from invoiceapp.services.database import changed, transaction
 from invoiceapp.services.delivery.moves import require
 from invoiceapp.services.errors import text_dict
 from invoiceapp.services.reach.destination import Destination
 
-from . import elsewhere, events, four_eyes, interchanges, naming, trials
+from . import basis, elsewhere, events, four_eyes, interchanges, naming, trials
+from .basis import Basis
 from .rendering import Rendered, filename
 
 
@@ -63,11 +63,6 @@ class Work:
         return self.destination.gateway
 
     @property
-    def basis(self) -> str:
-        """Fingerprint of everything that people decide about the customer's documents, as this work read it."""
-        return _basis(self.adaptor, self.rule, self.chosen)
-
-    @property
     def format(self) -> Format:
         """What it becomes. Raises ``KeyError`` where this installation does not have it (any more)."""
         return formats()[self.destination.format]
@@ -87,40 +82,6 @@ class SettingsChanged(Exception):
 
 class Overtaken(SettingsChanged):
     """Another document took the number during the conversion: made anew, it is skipped or blocked with words."""
-
-
-def _basis(adaptor: Any, rule: Any, gateway: Any) -> str:
-    """Of rows, or of the same columns of them."""
-    approved_at = rule.approved_at.isoformat() if rule.approved_at else None
-    start_date = adaptor.start_date.isoformat() if adaptor.start_date else None
-    return version(
-        [
-            adaptor.settings, adaptor.environment, start_date, rule.active, rule.format, rule.gateway_id, rule.settings,
-            approved_at, gateway.environment, gateway.kind,
-        ]
-    )  # fmt: skip
-
-
-def _current_basis(work: Work) -> str | None:
-    """``Work.basis`` as it is now, and stays until the caller's transaction ends; None without a rule.
-
-    Whoever saves meanwhile waits. The document is locked first, as everywhere.
-    """
-    adaptor = db.session.execute(
-        select(Adaptor.settings, Adaptor.environment, Adaptor.start_date)
-        .where(Adaptor.id == work.adaptor.id)
-        .with_for_update(read=True)
-    ).one()
-    columns = (ExportRule.active, ExportRule.format, ExportRule.gateway_id, ExportRule.settings, ExportRule.approved_at)
-    rule = db.session.execute(
-        select(*columns).where(ExportRule.customer_id == work.rule.customer_id).with_for_update(read=True)
-    ).one_or_none()
-    if rule is None:
-        return None
-    gateway = db.session.execute(
-        select(Gateway.environment, Gateway.kind).where(Gateway.id == rule.gateway_id).with_for_update(read=True)
-    ).one()
-    return _basis(adaptor, rule, gateway)
 
 
 def still_ours(document_id: str, token: str) -> Update:
@@ -158,32 +119,34 @@ def idempotency_key(work: Work, sha256: str) -> str:
     return base64.b32encode(digest[:20]).decode("ascii").lower()
 
 
-def _finish_document(work: Work, pdf: Pdf | None) -> bool:
-    """Move the document on; False where it is not ours any more, or needs no delivery. Locks its row.
+def _finish_document(work: Work, pdf: Pdf | None, **more: str | None) -> Basis | None:
+    """Move the document on; None where it is not ours any more, or needs no delivery. Locks its row.
 
     Raises ``SettingsChanged``; until the transaction ends, nobody changes them.
     """
     values: dict[str, Any] = {
-        "stage": Stage.CONVERTED, "lease_until": None, "lease_token": None, "error": None, "customer_id": work.rule.customer_id,
+        "stage": Stage.CONVERTED, "lease_until": None, "lease_token": None, "error": None,
+        "customer_id": work.rule.customer_id, **more,
     }  # fmt: skip
     if pdf is not None:
         values |= {"pdf_sha256": pdf.sha256, "pdf_is_own": pdf.is_own}
     if not changed(db.session.execute(still_ours(work.document.id, work.token).values(**values))):
-        return False
-    _require_same_settings(work)
-    return not has_left(work.document.id)
+        return None
+    found = _same_settings(work)
+    return None if found.has_deliveries and has_left(work.document.id) else found
 
 
-def _require_same_settings(work: Work) -> None:
-    """Raises ``SettingsChanged``. Inside the caller's transaction, which has locked the document."""
-    if _current_basis(work) != work.basis:
+def _same_settings(work: Work) -> Basis:
+    """What the result rests on. Raises ``SettingsChanged``. Inside the caller's transaction, which has locked the document."""
+    found = basis.now(work.document.id, work.adaptor.id, work.rule.customer_id)
+    if found is None or found.decided != basis.decided(work.adaptor, work.rule, work.chosen):
         raise SettingsChanged
+    return found
 
 
-def _delivery(work: Work) -> Delivery:
+def _delivery(work: Work, found: Basis) -> Delivery:
     """The blocked delivery of this document and gateway, or a new one. The document is locked."""
-    is_blocked = Delivery.document_id == work.document.id, Delivery.state == DeliveryState.BLOCKED
-    blocked = db.session.scalars(select(Delivery).where(*is_blocked)).all()
+    blocked = _blocked(work.document.id) if found.has_deliveries else ()
     existing = next((one for one in blocked if one.gateway_id == work.gateway.id), None)
     if existing is not None:
         existing.fence += 1
@@ -194,6 +157,7 @@ def _delivery(work: Work) -> Delivery:
         # The customer was moved to another gateway while the document was blocked for the old one.
         _supersede_blocked(work.document.id)
     delivery = Delivery(
+        id=new_id(),
         subscription_id=work.document.subscription_id,
         adaptor_id=work.document.adaptor_id,
         document_id=work.document.id,
@@ -201,10 +165,15 @@ def _delivery(work: Work) -> Delivery:
         state=DeliveryState.BLOCKED,
         next_at=due,
         idem_key="",
-        supersedes_id=trials.superseded_by(work.document.id, work.gateway),
+        supersedes_id=trials.superseded_by(work.document.id, work.gateway) if found.has_deliveries else None,
     )
     db.session.add(delivery)
     return delivery
+
+
+def _blocked(document_id: str) -> Sequence[Delivery]:
+    is_blocked = Delivery.document_id == document_id, Delivery.state == DeliveryState.BLOCKED
+    return db.session.scalars(select(Delivery).where(*is_blocked)).all()
 
 
 def _supersede_blocked(document_id: str) -> None:
@@ -228,8 +197,8 @@ def leave_out(work: Work, stage: Stage, why: Text, kind: str, **more: str) -> No
     with transaction():
         if not changed(db.session.execute(still_ours(work.document.id, work.token).values(**values))):
             return
-        _require_same_settings(work)
-        _supersede_blocked(work.document.id)
+        if _same_settings(work).has_deliveries:
+            _supersede_blocked(work.document.id)
         events.of_document(kind, work.document, **text_dict(why, **more))
 
 
@@ -242,10 +211,11 @@ def _describe(delivery: Delivery, work: Work, findings: list[Finding]) -> None:
 def keep_blocked(work: Work, findings: list[Finding], pdf: Pdf | None) -> None:
     """A delivery that waits for a person, with the reasons; nothing where the lease was lost."""
     with transaction() as session:
-        if not _finish_document(work, pdf):
+        found = _finish_document(work, pdf)
+        if found is None:
             return
-        four_eyes.forget(work.document.id)
-        delivery = _delivery(work)
+        _wait_no_more(work, found)
+        delivery = _delivery(work, found)
         _describe(delivery, work, findings)
         delivery.state, delivery.next_at = DeliveryState.BLOCKED, None
         session.flush()
@@ -262,22 +232,23 @@ def keep_rendition(
     """
     findings, now = [*more, *rendered.findings], utcnow()
     with transaction() as session:
-        if not _finish_document(work, pdf):
+        found = _finish_document(work, pdf, **_orders(work.document, invoice))
+        if found is None:
             return
-        key, name = idempotency_key(work, sha256), naming.of_document(work.document, invoice, work.adaptor, work.rule)
+        key = idempotency_key(work, sha256)
+        name = naming.of_document(work.document, invoice, work.adaptor, work.rule, found.customer_number)
         rendition = _rendition(work, rendered, invoice, sha256, size)
         rendition.filename = filename(invoice, work.format, name, key)
         session.add(rendition)
-        if rendered.may_leave and not has_fatal(findings):
+        if rendered.may_leave and not has_fatal(findings) and Rules.of(found.four_eyes).on:
             findings += four_eyes.findings(_sending(work, invoice, rendition))
         else:
-            four_eyes.forget(work.document.id)
+            _wait_no_more(work, found)
         if rendered.may_leave and not has_fatal(findings):
             _take_number(work)
         stopped_by = [finding.rule for finding in findings if finding.is_fatal]
         may_leave = rendered.may_leave and not stopped_by
-        _note_orders(work.document, invoice)
-        delivery = _delivery(work)
+        delivery = _delivery(work, found)
         _describe(delivery, work, findings)
         delivery.rendition_id = rendition.id
         delivery.idem_key = key
@@ -316,15 +287,17 @@ def _sending(work: Work, invoice: Invoice, rendition: Rendition) -> four_eyes.Se
     )  # fmt: skip
 
 
-def _note_orders(document: Document, invoice: Invoice) -> None:
-    """The order numbers that the receiver will see, for lists. The document is locked."""
-    found = {
+def _wait_no_more(work: Work, found: Basis) -> None:
+    if found.waits_for_approval:
+        four_eyes.forget(work.document.id)
+
+
+def _orders(document: Document, invoice: Invoice) -> dict[str, str | None]:
+    """The order numbers that the receiver will see, for lists."""
+    return {
         "customer_order": cut(invoice.order_reference or document.order_number, 200),
         "supplier_order": cut(invoice.sales_order_reference, 200),
     }
-    db.session.execute(
-        update(Document).where(Document.id == document.id).values(**found).execution_options(synchronize_session=False)
-    )
 
 
 def _rendition(work: Work, rendered: Rendered, invoice: Invoice, sha256: str, size: int) -> Rendition:

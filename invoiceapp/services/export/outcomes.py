@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import bindparam, exists, insert, or_, select, update
 
 from invoiceapp.domain.delivery import FIRST_QUESTION, DeliveryState, Mover, Replay, after_crash_in_sending, next_retry
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Receipt as WireReceipt
-from invoiceapp.gateways.base import Refused, Rejected, TransportError, Unavailable, Unknown, registry
-from invoiceapp.models import Attempt, Delivery, Receipt, db, utcnow
+from invoiceapp.gateways.base import Refused, Rejected, Transport, TransportError, Unavailable, Unknown, registry
+from invoiceapp.models import Attempt, Delivery, db, utcnow
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import transaction
-from invoiceapp.services.delivery.moves import Lease, LeaseLost, lock_document, move
+from invoiceapp.services.delivery.moves import Lease, LeaseLost, lock_document, move, move_on
 from invoiceapp.services.errors import text_dict
 
 from . import events
@@ -53,17 +53,19 @@ def accept(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
     """Record the evidence and move on. A holder whose lease was lost still leaves its evidence."""
     try:
         with transaction() as session:
-            move(
+            moved = move(
                 lease, S.SENDING, S.ACCEPTED, Mover.HOLDER,
                 remote_ref=receipt.reference[:500], error=None, next_at=overdue_at(receipt), lease_owner=None,
                 finished_at=utcnow(),
             )  # fmt: skip
-            if receipt.proves_arrival and receipt.final:
-                move(lease, S.ACCEPTED, S.DELIVERED, Mover.HOLDER)
+            state = S.DELIVERED if receipt.proves_arrival and receipt.final else S.ACCEPTED
+            if state is S.DELIVERED:
+                move_on(lease, S.ACCEPTED, S.DELIVERED, Mover.HOLDER)
             _add_receipt(lease, attempt_id, receipt)
-            delivery = session.get_one(Delivery, lease.delivery_id, populate_existing=True)
-            begin_polling(delivery)
-            events.of_delivery(delivery.state.value, delivery, reference=receipt.reference, **told_by(delivery))
+            transport = registry().get(moved.kind)
+            if transport is not None and transport.polls:
+                begin_polling(session.get_one(Delivery, lease.delivery_id, populate_existing=True))
+            events.of_move(state.value, moved, reference=receipt.reference, **_told_by(transport, state))
     except LeaseLost:
         _accept_late(lease, attempt_id, receipt)
         raise
@@ -88,7 +90,7 @@ def _accept_late(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
                 remote_ref=receipt.reference[:500], error=None, next_at=overdue_at(receipt), finished_at=utcnow(),
             )  # fmt: skip
             if receipt.proves_arrival and receipt.final:
-                move(now, S.ACCEPTED, S.DELIVERED, Mover.MATCHER)
+                move_on(now, S.ACCEPTED, S.DELIVERED, Mover.MATCHER)
             session.refresh(delivery)
             begin_polling(delivery)
         events.of_delivery("late_receipt", delivery, reference=receipt.reference)
@@ -103,11 +105,14 @@ def begin_polling(delivery: Delivery) -> None:
 
 def told_by(delivery: Delivery) -> dict[str, str]:
     """Who speaks where a gateway's own evidence has moved it: ``by`` of an event, empty for what is no network."""
-    transport = registry().get(delivery.gateway.kind)
-    if transport is None or not transport.networks or delivery.state not in (S.ACCEPTED, S.DELIVERED):
+    return _told_by(registry().get(delivery.gateway.kind), delivery.state)
+
+
+def _told_by(transport: type[Transport] | None, state: DeliveryState) -> dict[str, str]:
+    if transport is None or not transport.networks or state not in (S.ACCEPTED, S.DELIVERED):
         return {}
     # A provider that has taken it has not handed it over yet; an access point that we reach ourselves is the network.
-    is_provider = delivery.state is S.ACCEPTED and not transport.wants_endpoint
+    is_provider = state is S.ACCEPTED and not transport.wants_endpoint
     return {"by": "provider" if is_provider else "network"}
 
 
@@ -116,20 +121,24 @@ def overdue_at(receipt: WireReceipt) -> datetime | None:
     return None if receipt.final or receipt.due is None else utcnow() + receipt.due
 
 
+_ATTEMPT = db.metadata.tables["attempt"]
+_EVIDENCE = insert(db.metadata.tables["receipt"])
+_END = update(_ATTEMPT).where(_ATTEMPT.c.id == bindparam("ended"))
+
+
 def _add_receipt(lease: Lease, attempt_id: str, receipt: WireReceipt) -> None:
-    db.session.add(
-        Receipt(
-            delivery_id=lease.delivery_id, attempt_id=attempt_id, kind="wire",
-            reference=receipt.reference[:500], evidence=dict(receipt.evidence),
-        )
+    db.session.execute(
+        _EVIDENCE,
+        {
+            "delivery_id": lease.delivery_id, "attempt_id": attempt_id, "kind": "wire",
+            "reference": receipt.reference[:500], "evidence": dict(receipt.evidence),
+        },
     )  # fmt: skip
     _finish_attempt(attempt_id, ACCEPTED, None)
 
 
 def _finish_attempt(attempt_id: str, outcome: str, error: dict[str, str] | None) -> None:
-    db.session.execute(
-        update(Attempt).where(Attempt.id == attempt_id).values(outcome=outcome, error=error, finished_at=utcnow())
-    )
+    db.session.execute(_END, {"ended": attempt_id, "outcome": outcome, "error": error, "finished_at": utcnow()})
 
 
 def give_back(lease: Lease, attempt_id: str, error: TransportError, replay: Replay) -> None:

@@ -7,13 +7,27 @@ reaches a live gateway.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
+from sqlalchemy.orm import Bundle
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import registry
-from invoiceapp.models import Adaptor, Customer, Delivery, Document, Environment, ExportRule, Gateway, db
+from invoiceapp.models import (
+    Adaptor,
+    Attempt,
+    Customer,
+    Delivery,
+    Document,
+    Environment,
+    ExportRule,
+    Gateway,
+    Subscription,
+    db,
+)
 from invoiceapp.services.configuration import outgoing
 from invoiceapp.services.configuration.environments import may_reach
 from invoiceapp.services.configuration.versions import version
@@ -78,64 +92,76 @@ class Stopped(Exception):
         self.document_id = document_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Opened:
     """A gateway as it was when its transport was opened: that is where the bytes would go."""
 
     environment: Environment
-    config: str
-    """``version`` of its settings"""
+    kind: str
+    config: dict[str, Any]
+    account: str | None
 
-    @property
+    @cached_property
     def place(self) -> str:
         """Tells one place where bytes can go from another, for ``Attempt.place``."""
-        return f"{self.environment.value}/{self.config}"
+        settings = version([self.kind, self.config, *filter(None, [self.account])])
+        return f"{self.environment.value}/{settings}"
 
 
 def opened(gateway: Gateway) -> Opened:
     """Asked in the transaction in which the gateway was read."""
-    return Opened(gateway.environment, version([gateway.kind, gateway.config, *filter(None, [gateway.account])]))
+    return Opened(gateway.environment, gateway.kind, gateway.config, gateway.account)
 
 
-def require_to_send(delivery_id: str, gateway_id: str, used: Opened) -> None:
-    """The last look before the first byte. Raises ``NotNow``, ``Stopped``.
+#: What the last look asks of a delivery, in one question: each document has it asked once.
+_LAST_LOOK = (
+    select(
+        Bundle("delivery", *(getattr(Delivery, name) for name in (
+            "id", "environment", "first_sent_at", "tries", "error",
+        ))),
+        Bundle("document", *(getattr(Document, name) for name in (
+            "id", "subscription_id", "adaptor_id", "customer_id", "source_id", "type", "number", "issue_date", "sent_as",
+            "beside_id",
+        ))),
+        Bundle("adaptor", *(getattr(Adaptor, name) for name in (
+            "id", "active", "deleted_at", "environment", "start_date", "source_kind", "organization", "settings",
+        ))),
+        Bundle("gateway", Gateway.environment, Gateway.kind, Gateway.config, Gateway.account),
+        Subscription.four_eyes,
+        and_(Delivery.first_sent_at.is_(None), ~outgoing.repeats()).label("is_first"),
+        select(func.count()).where(Attempt.delivery_id == Delivery.id).scalar_subquery().label("attempts"),
+    )
+    .join(Document, Document.id == Delivery.document_id)
+    .join(Adaptor, Adaptor.id == Delivery.adaptor_id)
+    .join(Gateway, Gateway.id == bindparam("gateway_id"))
+    .join(Subscription, Subscription.id == Delivery.subscription_id)
+    .where(Delivery.id == bindparam("delivery_id"))
+    # In this order, as everybody does who is about to send.
+    .with_for_update(read=True, of=[Adaptor, Gateway])
+)  # fmt: skip
+_IS_ACTIVE = (
+    select(ExportRule.active).where(ExportRule.customer_id == bindparam("customer_id")).with_for_update(read=True)
+)
+
+
+def require_to_send(delivery_id: str, gateway_id: str, used: Opened) -> Any:
+    """The last look before the first byte: what was seen (``_LAST_LOOK``). Raises ``NotNow``, ``Stopped``.
 
     Inside the caller's transaction, until whose end nobody switches adaptor, gateway or customer.
     """
-    its_adaptor = select(Delivery.adaptor_id).where(Delivery.id == delivery_id).scalar_subquery()
-    adaptor = db.session.scalars(
-        select(Adaptor)
-        .where(Adaptor.id == its_adaptor)
-        .with_for_update(read=True)
-        .execution_options(populate_existing=True)
-    ).one()
-    gateway = db.session.scalars(
-        select(Gateway)
-        .where(Gateway.id == gateway_id)
-        .with_for_update(read=True)
-        .execution_options(populate_existing=True)
-    ).one()
-    if not is_working(adaptor):
+    seen = db.session.execute(_LAST_LOOK, {"delivery_id": delivery_id, "gateway_id": gateway_id}).one()
+    if not is_working(seen.adaptor):
         raise NotNow("its adaptor is switched off")
-    if not may_reach(adaptor.environment, gateway.environment):
+    if not may_reach(seen.adaptor.environment, seen.gateway.environment):
         raise NotNow("a test adaptor never reaches a live gateway")
-    if opened(gateway) != used:
+    if opened(seen.gateway) != used:
         raise NotNow("the gateway's settings were changed since it was opened")
-    _require_wanted(delivery_id, adaptor)
+    # What was tried before goes on, and so does what a person sends again.
+    if seen.is_first and not _is_wanted(seen.document, seen.adaptor):
+        raise Stopped(seen.document.id)
+    return seen
 
 
-def _require_wanted(delivery_id: str, adaptor: Adaptor) -> None:
-    """Raises ``Stopped``. What was tried before goes on, and so does what a person sends again."""
-    document = db.session.scalar(
-        select(Document)
-        .join(Delivery, Delivery.document_id == Document.id)
-        .where(Delivery.id == delivery_id, Delivery.first_sent_at.is_(None), ~outgoing.repeats())
-        .execution_options(populate_existing=True)
-    )
-    if document is None:
-        return
-    is_active = db.session.scalar(
-        select(ExportRule.active).where(ExportRule.customer_id == document.customer_id).with_for_update(read=True)
-    )
-    if not is_active or is_too_old(document, adaptor):
-        raise Stopped(document.id)
+def _is_wanted(document: Any, adaptor: Any) -> bool:
+    is_active = db.session.scalar(_IS_ACTIVE, {"customer_id": document.customer_id})
+    return bool(is_active) and not is_too_old(document, adaptor)

@@ -161,7 +161,7 @@ def test_who_changes_what_a_conversion_asks_for_and_the_conversion_do_not_wait_f
     document_id = make_document(make_customer(), "1001", stage=Stage.QUEUED).id
     adaptor_id, name, gateway_id, subscription_id = adaptor.id, adaptor.name, gateway.id, adaptor.subscription_id
     [(_, token)] = conversion.claim()
-    work = conversion._load(document_id, token)
+    work = conversion.loading.begin(document_id, token)
     make_delivery(db.session.get_one(Document, document_id), S.PENDING)
     changes = {
         "delete": lambda: deletion.delete(adaptor_id, name, "a"),
@@ -170,18 +170,18 @@ def test_who_changes_what_a_conversion_asks_for_and_the_conversion_do_not_wait_f
             subscription_id, "fake", "SFTP", {"host": "partner.example"}, gateway_id, environment="live"
         ),
     }
-    real, locked, errors = outbox._require_same_settings, threading.Event(), []
+    real, locked, errors = outbox._same_settings, threading.Event(), []
 
     def slow(asked):
         locked.set()
         time.sleep(0.5)
-        real(asked)
+        return real(asked)
 
     def person():
         locked.wait(10)
         changes[change]()
 
-    monkeypatch.setattr(outbox, "_require_same_settings", slow)
+    monkeypatch.setattr(outbox, "_same_settings", slow)
     db.session.commit()
     threads = [apart(app, lambda: outbox.keep_blocked(work, [], None), errors), apart(app, person, errors)]
     for thread in threads:

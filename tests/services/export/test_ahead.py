@@ -297,8 +297,8 @@ def test_one_that_waits_for_another_adaptors_document_is_not_asked_about_each_ti
     for key in waiting:
         again(key).error = {"da": "venter", "en": "waits", "holder": "somebody"}
     db.session.commit()
-    claimed = conversion.claim()
-    assert conversion.expecting.questions(claimed) == []
+    works = conversion.loading.of_batch(conversion.claim())
+    assert len(works) == len(waiting) and conversion.expecting.questions(works.values()) == []
 
 
 @pytest.mark.parametrize(("limit", "told_before"), [(2, ["convert"]), (len(NUMBERS) + 1, [])])

@@ -359,15 +359,16 @@ class TestSettingsSavedDuringAConversion:
     def test_a_save_at_the_very_end_waits_or_is_obeyed(self, queued, adaptor, app, monkeypatch):
         """The save comes between the last look at the settings and the commit."""
         key, adaptor_id = queued().id, adaptor.id
-        real = outbox._require_same_settings
+        real = outbox._same_settings
         looked, saved = threading.Event(), threading.Event()
 
         def look(work):
-            real(work)
+            found = real(work)
             looked.set()
             assert not saved.wait(0.3), "nobody saves between the look and the commit"
+            return found
 
-        monkeypatch.setattr(outbox, "_require_same_settings", look)
+        monkeypatch.setattr(outbox, "_same_settings", look)
 
         def save():
             with app.app_context():
@@ -385,6 +386,6 @@ class TestSettingsSavedDuringAConversion:
                 future.result(30)
         # Then the save has found the delivery, and has it built anew.
         assert saved.is_set() and again(key).stage is Stage.QUEUED
-        monkeypatch.setattr(outbox, "_require_same_settings", real)
+        monkeypatch.setattr(outbox, "_same_settings", real)
         conversion.convert_due()
         assert only(key).state is S.PENDING

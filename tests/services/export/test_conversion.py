@@ -294,7 +294,7 @@ def test_workers_at_the_same_time_never_claim_the_same_document(queued, make_doc
 def test_a_converter_that_lost_its_lease_leaves_nothing_behind(queued, shelf):
     key = queued().id
     [(document_id, token)] = conversion.claim()
-    work = conversion._load(document_id, token)
+    work = conversion.loading.begin(document_id, token)
     again(key).lease_token = "somebody else"
     db.session.commit()
     conversion._convert(work, conversion.sources.open_source(work.adaptor))
@@ -309,7 +309,7 @@ def test_a_lease_that_ran_out_is_taken_by_the_next_worker(queued):
     make_due(key)
     [(_, second)] = conversion.claim()
     assert first != second
-    assert conversion._load(key, first) is None and conversion._load(key, second) is not None
+    assert conversion.loading.begin(key, first) is None and conversion.loading.begin(key, second) is not None
 
 
 def test_only_a_document_really_begun_counts_as_tried_and_its_lease_is_renewed(queued):
@@ -317,8 +317,8 @@ def test_only_a_document_really_begun_counts_as_tried_and_its_lease_is_renewed(q
     tokens = dict(conversion.claim())
     assert again(first).tries == again(second).tries == 0
     make_due(first)
-    assert conversion._load(first, tokens[first]) is not None
-    assert again(first).tries == 1 and again(first).lease_until > utcnow() + conversion.LEASE / 2
+    assert conversion.loading.begin(first, tokens[first]) is not None
+    assert again(first).tries == 1 and again(first).lease_until > utcnow() + conversion.loading.LEASE / 2
     assert again(second).tries == 0
 
 
@@ -350,7 +350,7 @@ def test_records_that_change_during_the_conversion_are_converted_instead(queued,
     document = queued()
     key = document.id
     [(document_id, token)] = conversion.claim()
-    work = conversion._load(document_id, token)
+    work = conversion.loading.begin(document_id, token)
     document = again(key)
     bundle = dict(document.bundle) | {"changed": True}
     read = SourceDocument(
@@ -485,10 +485,10 @@ def test_a_format_that_does_not_exist_blocks_with_words_and_stops_no_other(queue
     assert only_delivery(good).state is S.PENDING
 
 
-@pytest.mark.parametrize("where", ["_load", "_wait_or_block"])
-def test_an_error_anywhere_around_a_conversion_stops_no_other(queued, monkeypatch, where):
+@pytest.mark.parametrize(("room", "where"), [(conversion.loading, "begin"), (conversion, "_wait_or_block")])
+def test_an_error_anywhere_around_a_conversion_stops_no_other(queued, monkeypatch, room, where):
     bad, good = queued("1001").id, queued("1002").id
-    real = getattr(conversion, where)
+    real = getattr(room, where)
 
     def fail(first, *rest):
         if bad in (first, getattr(getattr(first, "document", None), "id", None)):
@@ -503,7 +503,7 @@ def test_an_error_anywhere_around_a_conversion_stops_no_other(queued, monkeypatc
 
     real_render = conversion.render
     monkeypatch.setattr(conversion, "render", render)
-    monkeypatch.setattr(conversion, where, fail)
+    monkeypatch.setattr(room, where, fail)
     assert conversion.convert_due() == 2
     assert again(bad).stage is Stage.QUEUED and only_delivery(good).state is S.PENDING
 
@@ -527,7 +527,7 @@ def test_bytes_sent_again_during_a_conversion_are_the_only_ones_sent(queued, mak
     document = queued()
     key = document.id
     [(_, token)] = conversion.claim()
-    work = conversion._load(key, token)
+    work = conversion.loading.begin(key, token)
     make_delivery(again(key), S.PENDING)
     conversion._convert(work, conversion.sources.open_source(work.adaptor))
     assert again(key).stage is Stage.CONVERTED and only_delivery(key).rendition_id is None

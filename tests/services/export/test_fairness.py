@@ -181,12 +181,13 @@ def accepted(company: Company) -> int:
 def test_what_another_worker_holds_at_this_moment_costs_nobody_a_place(companies, app):
     """On PostgreSQL the other's rows are locked and passed over; on SQLite it has the database for itself until it ends."""
     big, small = companies(2)
-    add_queued(big, 30), add_queued(small, FEW)
+    many = BATCH + 10
+    add_queued(big, many), add_queued(small, FEW)
     if db.engine.dialect.name == "postgresql":
         held = select(Document.id).where(Document.adaptor_id == small.adaptor_id).limit(FEW - 2).with_for_update()
         with db.engine.begin() as other:
             assert len(other.scalars(held).all()) == FEW - 2
             assert converting() == {small.adaptor_id: 2, big.adaptor_id: BATCH - 2}
-        assert converting() == {small.adaptor_id: FEW - 2, big.adaptor_id: 30 - (BATCH - 2)}
+        assert converting() == {small.adaptor_id: FEW - 2, big.adaptor_id: many - (BATCH - 2)}
     else:
         assert converting() == {small.adaptor_id: FEW, big.adaptor_id: BATCH - FEW}

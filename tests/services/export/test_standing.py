@@ -108,7 +108,7 @@ def test_a_batch_that_was_claimed_before_is_given_back(queued, off):
     document = queued()
     [(key, token)] = conversion.claim()
     off()
-    assert conversion._load(key, token) is None
+    assert conversion.loading.begin(key, token) is None
     row = again(document)
     assert (row.stage, row.lease_token, row.lease_until, row.tries) == (Stage.QUEUED, None, None, 0)
 
@@ -208,9 +208,10 @@ def test_whoever_switches_while_a_delivery_begins_waits(ready, adaptor, gateway,
     real = standing.require_to_send
 
     def look(*arguments):
-        real(*arguments)
+        seen = real(*arguments)
         looked.set()
         assert not switched.wait(0.3), "nobody switches between the look and the commit"
+        return seen
 
     monkeypatch.setattr(standing, "require_to_send", look)
 

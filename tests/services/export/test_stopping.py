@@ -66,7 +66,7 @@ def test_a_stop_before_the_first_byte_opens_no_connection(ready, partner, monkey
 
 def test_a_conversion_in_hand_is_ended_and_the_rest_is_given_back_untried(queued, shelf, monkeypatch):
     keys = [queued(number).id for number in ("1001", "1002", "1003")]
-    monkeypatch.setattr(conversion, "_load", stops_after(conversion._load))
+    monkeypatch.setattr(conversion.loading, "begin", stops_after(conversion.loading.begin))
     conversion.convert_due()
     found = [db.session.get_one(Document, key, populate_existing=True) for key in keys]
     assert sorted(one.stage for one in found) == sorted([Stage.CONVERTED, Stage.QUEUED, Stage.QUEUED])
