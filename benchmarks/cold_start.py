@@ -27,6 +27,7 @@ from invoiceapp.config import load
 from invoiceapp.models import Rendition, db
 from invoiceapp.processes import free_port
 from invoiceapp.services import bell
+from invoiceapp.services.database import reading
 from invoiceapp.services.export import runs
 
 from . import results
@@ -113,8 +114,9 @@ def _let_go() -> None:
 
 
 def _has_converted() -> bool:
-    db.session.rollback()
-    return bool(db.session.scalar(select(func.count()).select_from(Rendition)))
+    # Only reading: asked so often, it would keep the worker from writing.
+    with reading() as session:
+        return bool(session.scalar(select(func.count()).select_from(Rendition)))
 
 
 @contextlib.contextmanager
