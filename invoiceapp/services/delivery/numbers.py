@@ -94,17 +94,16 @@ def _key(document: Document, adaptor: Adaptor, environment: Environment) -> dict
     }  # fmt: skip
 
 
+_DOCUMENTS = db.metadata.tables["document"]
+_NOTE = update(_DOCUMENTS).where(_DOCUMENTS.c.id == bindparam("noted"))
+
+
 def _note(document: Document, key: dict[str, Any]) -> bool:
     """Whether it is new."""
     noted = sent_as(key["seller"], key["number"])
     if document.sent_as == noted:
         return False
-    db.session.execute(
-        update(Document)
-        .where(Document.id == document.id)
-        .values(sent_as=noted)
-        .execution_options(synchronize_session=False)
-    )
+    db.session.execute(_NOTE, {"noted": document.id, "sent_as": noted})
     return True
 
 

@@ -28,7 +28,7 @@ from invoiceapp.models import (
 )
 from invoiceapp.services import bell, stopping
 from invoiceapp.services.configuration import sources
-from invoiceapp.services.database import changed, transaction
+from invoiceapp.services.database import transaction
 from invoiceapp.services.errors import ServiceError, text_dict
 from invoiceapp.services.reach import destination
 from invoiceapp.sources.base import NotFound, SourceError, UnusableBundle
@@ -38,7 +38,7 @@ from .ahead import Ahead, Asked
 from .clearance import MOST_WAITS
 from .fairness import shared_out
 from .loading import LEASE
-from .outbox import Pdf, SettingsChanged, Work, keep_blocked, keep_rendition, leave_out, still_ours
+from .outbox import Pdf, SettingsChanged, Work, change_ours, keep_blocked, keep_rendition, leave_out
 from .rendering import Rendered, pdf_attachment, render
 from .validators import validator
 
@@ -124,9 +124,9 @@ def convert_due(limit: int = BATCH) -> int:
 
 def _give_back(claimed: Iterable[tuple[str, str]], **values: Any) -> None:
     """Let others take what was not begun, or what must be begun anew."""
-    with transaction() as session:
+    with transaction():
         for document_id, token in claimed:
-            session.execute(still_ours(document_id, token).values(lease_until=None, lease_token=None, **values))
+            change_ours(document_id, token, lease_until=None, lease_token=None, **values)
 
 
 @tracing.of("document")
@@ -262,8 +262,8 @@ def _keep_pdf(from_source: bytes | None, invoice: Invoice | None) -> Pdf | None:
 
 def _release(work: Work, **values: Any) -> bool:
     """Give the document back with new values, if it is still ours."""
-    with transaction() as session:
-        return changed(session.execute(still_ours(work.document.id, work.token).values(lease_token=None, **values)))
+    with transaction():
+        return change_ours(work.document.id, work.token, lease_token=None, **values)
 
 
 def _set_aside(work: Work, text: Text) -> None:

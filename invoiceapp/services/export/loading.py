@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import undefer
 
-from invoiceapp.models import Adaptor, Customer, Document, ExportRule, Gateway, Stage, utcnow
+from invoiceapp.models import Adaptor, Customer, Document, ExportRule, Gateway, Stage, db, utcnow
 from invoiceapp.services.database import changed, reading, transaction
 from invoiceapp.services.reach.destination import Destination
 
 from . import standing
-from .outbox import Work, has_gone, has_left, still_ours
+from .outbox import STILL_OURS, Work, change_ours, has_gone, has_left
 
 #: For one document; renewed when its turn comes.
 LEASE = timedelta(minutes=10)
@@ -31,6 +31,11 @@ _ROWS = (
     .where(ExportRule.active, standing.working(), ~has_gone())
     .options(undefer(Document.bundle))
     .execution_options(populate_existing=True)
+)
+_TABLE = db.metadata.tables["document"]
+_STILL_AS_READ = STILL_OURS.where(
+    _TABLE.c.updated_at == bindparam("read_at"),
+    exists().where(Adaptor.id == _TABLE.c.adaptor_id, standing.working()),
 )
 
 
@@ -64,20 +69,17 @@ def begin(document_id: str, token: str, known: Work | None = None) -> Work | Non
 
 def _is_as_read(work: Work) -> bool:
     """Whether nobody has changed the document since it was read; then it is begun. Of the settings the end asks."""
-    works = select(Adaptor.id).where(Adaptor.id == work.adaptor.id, standing.working())
-    begun = (
-        still_ours(work.document.id, work.token)
-        .where(Document.updated_at == work.document.updated_at, Document.adaptor_id.in_(works))
-        .values(lease_until=utcnow() + LEASE, tries=Document.tries + 1)
-    )
+    document = work.document
+    read = {"ours": document.id, "token": work.token, "read_at": document.updated_at}
     with transaction() as session:
-        return changed(session.execute(begun))
+        return changed(
+            session.execute(_STILL_AS_READ, {**read, "lease_until": utcnow() + LEASE, "tries": document.tries + 1})
+        )
 
 
 def _anew(document_id: str, token: str) -> Work | None:
     with transaction() as session:
-        begun = still_ours(document_id, token).values(lease_until=utcnow() + LEASE, tries=Document.tries + 1)
-        if not changed(session.execute(begun)):
+        if not change_ours(document_id, token, lease_until=utcnow() + LEASE):
             return None
         document = session.get_one(Document, document_id, populate_existing=True)
         if has_left(document_id):
@@ -86,8 +88,9 @@ def _anew(document_id: str, token: str) -> Work | None:
         adaptor = session.get_one(Adaptor, document.adaptor_id, populate_existing=True)
         if not standing.is_working(adaptor):
             # It keeps its place, and this was no try.
-            document.lease_until, document.lease_token, document.tries = None, None, document.tries - 1
+            document.lease_until, document.lease_token = None, None
             return None
+        document.tries += 1
         row = session.execute(_ROWS.where(Document.id == document_id)).one_or_none()
         if row is None:
             document.stage, document.lease_until, document.lease_token = Stage.LISTED, None, None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Exists, Update, exists, select, update
+from sqlalchemy import Exists, bindparam, exists, select, update
 
 from invoiceapp.domain.delivery import EXCLUSIVE, DeliveryState, Mover
 from invoiceapp.domain.findings import Finding, Text, has_fatal
@@ -84,13 +84,17 @@ class Overtaken(SettingsChanged):
     """Another document took the number during the conversion: made anew, it is skipped or blocked with words."""
 
 
-def still_ours(document_id: str, token: str) -> Update:
-    """An update that changes nothing once somebody else has the document."""
-    return (
-        update(Document)
-        .where(Document.id == document_id, Document.lease_token == token, Document.stage == Stage.QUEUED)
-        .execution_options(synchronize_session=False)
-    )
+_TABLE = db.metadata.tables["document"]
+#: Changes nothing once somebody else has the document ``ours``. What it sets are the other values that it is executed with;
+#: made once, as each document is changed by it twice.
+STILL_OURS = update(_TABLE).where(
+    _TABLE.c.id == bindparam("ours"), _TABLE.c.lease_token == bindparam("token"), _TABLE.c.stage == Stage.QUEUED
+)
+
+
+def change_ours(document_id: str, token: str, **values: Any) -> bool:
+    """Whether the document was still ours, and was changed. Inside the caller's transaction."""
+    return changed(db.session.execute(STILL_OURS, {"ours": document_id, "token": token, **values}))
 
 
 def has_gone() -> Exists:
@@ -130,7 +134,7 @@ def _finish_document(work: Work, pdf: Pdf | None, **more: str | None) -> Basis |
     }  # fmt: skip
     if pdf is not None:
         values |= {"pdf_sha256": pdf.sha256, "pdf_is_own": pdf.is_own}
-    if not changed(db.session.execute(still_ours(work.document.id, work.token).values(**values))):
+    if not change_ours(work.document.id, work.token, **values):
         return None
     found = _same_settings(work)
     return None if found.has_deliveries and has_left(work.document.id) else found
@@ -195,7 +199,7 @@ def leave_out(work: Work, stage: Stage, why: Text, kind: str, **more: str) -> No
         "error": text_dict(why, **more) if stage is Stage.SKIPPED else None,
     }  # fmt: skip
     with transaction():
-        if not changed(db.session.execute(still_ours(work.document.id, work.token).values(**values))):
+        if not change_ours(work.document.id, work.token, **values):
             return
         if _same_settings(work).has_deliveries:
             _supersede_blocked(work.document.id)

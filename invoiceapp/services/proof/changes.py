@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import aliased, load_only, undefer
 
 from invoiceapp.domain.delivery import ARRIVED, IN_PROGRESS
@@ -304,19 +305,22 @@ def _asks_now() -> ColumnElement[bool]:
 
 def asking(adaptor_id: str, limit: int) -> Sequence[Document]:
     """Documents whose change somebody has to look at, newest first, with what lists show. Inside the caller's transaction."""
+    return db.session.scalars(_asking(), {"adaptor_id": adaptor_id, "most": limit}).all()
+
+
+@cache
+def _asking() -> Select[Document]:
+    """Made once: it is asked after every batch, and to make it took longer than to run it."""
     # Apart, as SQLite would else walk along the index of the order, through all that nobody is asked about.
-    which = (
-        select(Document.id)
-        .where(Document.adaptor_id == adaptor_id, Document.change_asks.in_((_PERSON, _CREDITED)), _asks_now())
-        .correlate(None)
-    )
-    return db.session.scalars(
+    of_adaptor = Document.adaptor_id == bindparam("adaptor_id")
+    which = select(Document.id).where(of_adaptor, Document.change_asks.in_((_PERSON, _CREDITED)), _asks_now())
+    return (
         select(Document)
-        .where(Document.id.in_(which))
+        .where(Document.id.in_(which.correlate(None)))
         .order_by(Document.issue_date.desc(), Document.id.desc())
-        .limit(limit)
+        .limit(bindparam("most"))
         .options(load_only(Document.number, Document.customer_id, Document.customer_name, Document.source_change))
-    ).all()
+    )
 
 
 def how_many_ask(adaptor_id: str) -> int:

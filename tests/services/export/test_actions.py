@@ -275,8 +275,7 @@ def test_a_conversion_that_ends_while_a_document_is_built_anew_does_not_send_the
 
     def worker() -> None:
         with app.app_context():
-            finished = outbox.still_ours(key, "worker").values(stage=Stage.CONVERTED, lease_token=None)
-            outcome.append(db.session.execute(finished).rowcount)
+            outcome.append(outbox.change_ours(key, "worker", stage=Stage.CONVERTED, lease_token=None))
             db.session.commit()
             db.session.remove()
 
@@ -287,12 +286,12 @@ def test_a_conversion_that_ends_while_a_document_is_built_anew_does_not_send_the
         assert threads[0].is_alive(), "it waits for the document"
         real(*arguments)
 
-    outcome: list[int] = []
+    outcome: list[bool] = []
     monkeypatch.setattr(actions, "read_again", lambda _document: read)
     monkeypatch.setattr(actions.documents, "refresh", refresh)
     actions.rebuild(document, WHO)
     threads[0].join(20)
-    assert outcome == [0] and db.session.get_one(Document, key, populate_existing=True).stage is Stage.QUEUED
+    assert outcome == [False] and db.session.get_one(Document, key, populate_existing=True).stage is Stage.QUEUED
 
 
 @pytest.mark.server
