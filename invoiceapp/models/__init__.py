@@ -45,7 +45,7 @@ from .session import Ending, SignInFailure, SignInKind, SignInSession
 from .setting_template import SettingTemplate
 from .signing_key import SigningKey
 from .slot import HostSlot
-from .types import cut, dump_json, load_json, new_id, utcnow
+from .types import cut, dump_json, load_json, new_id, utcnow, when_asked
 
 __all__ = [
     "ACTIVE_JOBS",
@@ -144,4 +144,5 @@ __all__ = [
     "new_id",
     "number_key",
     "utcnow",
+    "when_asked",
 ]  # fmt: skip

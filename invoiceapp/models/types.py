@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, overload
 
-from sqlalchemy import DateTime, Dialect, Enum, Numeric, String, Text, TypeDecorator
+from sqlalchemy import ColumnElement, DateTime, Dialect, Enum, Numeric, String, Text, TypeDecorator, bindparam
 from sqlalchemy.types import TypeEngine
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -52,6 +52,11 @@ def id_at(moment: datetime) -> str:
 def utcnow() -> datetime:
     """Now, timezone-aware. The one clock of models and services, so that tests can move it."""
     return datetime.now(UTC)
+
+
+def when_asked() -> ColumnElement[datetime]:
+    """The moment at which a statement is executed, for one that is made once."""
+    return bindparam(None, callable_=utcnow, type_=UtcDateTime(), unique=True)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

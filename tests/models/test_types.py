@@ -10,7 +10,7 @@ from sqlalchemy import Column, MetaData, String, Table, insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from invoiceapp.models import Document, Subscription, db, dump_json, load_json, new_id, utcnow
-from invoiceapp.models.types import ID_LENGTH, Amount, Json, UtcDateTime, cut
+from invoiceapp.models.types import ID_LENGTH, Amount, Json, UtcDateTime, cut, when_asked
 from invoiceapp.services.database import transaction
 
 
@@ -176,3 +176,12 @@ def test_pages_that_only_read_do_not_wait_for_a_writer(app, subscription):
     thread.join(timeout=5)
     assert found == ["Eksempel ApS"]
     db.session.rollback()
+
+
+def test_a_statement_that_is_made_once_asks_for_the_time_at_which_it_is_executed(subscription):
+    so_far = select(Subscription.id).where(Subscription.created_at <= when_asked())
+    assert db.session.scalars(so_far).all() == [subscription.id]
+    for moment, found in ((utcnow() + timedelta(hours=1), []), (utcnow(), [subscription.id])):
+        subscription.created_at = moment
+        db.session.commit()
+        assert db.session.scalars(so_far).all() == found

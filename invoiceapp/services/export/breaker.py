@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, or_, update
 
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import TransportError, Unavailable
-from invoiceapp.models import Gateway, utcnow
+from invoiceapp.models import Gateway, utcnow, when_asked
 from invoiceapp.services.configuration import gateways
 from invoiceapp.services.database import transaction
 
@@ -32,7 +32,7 @@ _SILENT = Text(
 
 def may_try() -> ColumnElement[bool]:
     """For queries that have ``Gateway``: it does not rest."""
-    return or_(Gateway.retry_at.is_(None), Gateway.retry_at <= utcnow())
+    return or_(Gateway.retry_at.is_(None), Gateway.retry_at <= when_asked())
 
 
 def failed(gateway_id: str, error: TransportError) -> bool:

@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from invoiceapp import tracing
 from invoiceapp.current import config
@@ -25,6 +26,7 @@ from invoiceapp.models import (
     db,
     new_id,
     utcnow,
+    when_asked,
 )
 from invoiceapp.services import bell, stopping
 from invoiceapp.services.configuration import sources
@@ -70,35 +72,43 @@ def is_free() -> ColumnElement[bool]:
     """Of a document: it waits for its conversion, and nobody works on it."""
     return and_(
         Document.stage == Stage.QUEUED,
-        or_(Document.lease_until.is_(None), Document.lease_until < utcnow()),
+        or_(Document.lease_until.is_(None), Document.lease_until < when_asked()),
         ~standing.is_held_back(),
     )
 
 
+@cache
 def with_work() -> Select[str]:
-    """Ids of the adaptors that have something to convert."""
+    """Ids of the adaptors that have something to convert. Made once: to make it takes longer than to run it."""
     found = select(Document.id).where(Document.adaptor_id == Adaptor.id, is_free())
     return select(Adaptor.id).where(standing.working(), found.exists())
 
 
-def _claim_of(adaptor_id: str, most: int, token: str) -> Sequence[str]:
-    """Ids of ``most`` documents of one adaptor, now ours. Inside the caller's transaction."""
+@cache
+def _claim() -> ReturningUpdate[str]:
+    """Of one adaptor. Made once, as it is executed for each adaptor that has a place in a batch."""
     due = (
         select(Document.id)
-        .where(Document.adaptor_id == adaptor_id, is_free())
+        .where(Document.adaptor_id == bindparam("of_adaptor"), is_free())
         .order_by(Document.id)
-        .limit(most)
+        .limit(bindparam("most"))
         .with_for_update(skip_locked=True, of=Document)
         # In a WITH, because PostgreSQL may run a subquery more than once and claim more than the limit.
         .cte("due")
     )
-    return db.session.scalars(
-        update(Document)
-        .where(Document.id.in_(select(due.c.id)))
-        .values(lease_until=utcnow() + LEASE, lease_token=token)
-        .returning(Document.id)
-        .execution_options(synchronize_session=False)
-    ).all()
+    table = db.metadata.tables["document"]
+    return (
+        update(table)
+        .where(table.c.id.in_(select(due.c.id)))
+        .values(lease_until=bindparam("until"), lease_token=bindparam("token"))
+        .returning(table.c.id)
+    )
+
+
+def _claim_of(adaptor_id: str, most: int, token: str) -> Sequence[str]:
+    """Ids of ``most`` documents of one adaptor, now ours. Inside the caller's transaction."""
+    asked = {"of_adaptor": adaptor_id, "most": most, "token": token, "until": utcnow() + LEASE}
+    return db.session.scalars(_claim(), asked).all()
 
 
 def convert_due(limit: int = BATCH) -> int:

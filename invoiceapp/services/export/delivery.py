@@ -16,16 +16,18 @@ import logging
 import time
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import cache
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, Select, and_, exists, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, insert, select, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from invoiceapp import tracing
 from invoiceapp.domain.delivery import DeliveryState, Mover
 from invoiceapp.domain.findings import Text
 from invoiceapp.gateways.base import Refused, Rejected, Transport, TransportError, Unavailable, Unknown
-from invoiceapp.models import Adaptor, Delivery, Gateway, db, new_id, utcnow
+from invoiceapp.models import Adaptor, Delivery, Gateway, db, new_id, utcnow, when_asked
 from invoiceapp.services import bell, stopping
 from invoiceapp.services.configuration import gateways, releasing
 from invoiceapp.services.configuration.seen import keep_renewed, note_seen
@@ -88,7 +90,7 @@ def _may_leave() -> ColumnElement[bool]:
     """Whether a delivery may leave now, for queries that have ``Delivery``, ``Gateway`` and ``Adaptor``."""
     return and_(
         Delivery.state == S.PENDING,
-        Delivery.next_at <= utcnow(),
+        Delivery.next_at <= when_asked(),
         Gateway.paused_at.is_(None),
         breaker.may_try(),
         standing.working(),
@@ -97,34 +99,40 @@ def _may_leave() -> ColumnElement[bool]:
     )
 
 
+@cache
 def with_work() -> Select[str]:
-    """Ids of the adaptors that have something to send."""
+    """Ids of the adaptors that have something to send. Made once: to make it takes longer than to run it."""
     found = exists().where(Delivery.adaptor_id == Adaptor.id, Gateway.id == Delivery.gateway_id, _may_leave())
     return select(Adaptor.id).where(standing.working(), found)
 
 
-def _claim_of(adaptor_id: str, most: int) -> list[Lease]:
-    """Leases on ``most`` deliveries of one adaptor. Inside the caller's transaction."""
-    now = utcnow()
+@cache
+def _claim() -> ReturningUpdate[str, str, int]:
+    """Of one adaptor. Made once, as it is executed for each adaptor that has a place in a batch."""
     due = (
         select(Delivery.id)
         .join(Gateway, Gateway.id == Delivery.gateway_id)
         .join(Adaptor, Adaptor.id == Delivery.adaptor_id)
-        .where(Adaptor.id == adaptor_id, _may_leave())
+        .where(Adaptor.id == bindparam("of_adaptor"), _may_leave())
         .order_by(Delivery.next_at, Delivery.id)
-        .limit(most)
+        .limit(bindparam("most"))
         .with_for_update(skip_locked=True, of=Delivery)
         # In a WITH, because PostgreSQL may run a subquery more than once and claim more than the limit.
         .cte("due")
     )
-    rows = db.session.execute(
-        update(Delivery)
-        .where(Delivery.id.in_(select(due.c.id)), Delivery.state == S.PENDING)
-        .values(state=S.LEASED, fence=Delivery.fence + 1, lease_owner=owner(), next_at=now + LEASE, updated_at=now)
-        .returning(Delivery.id, Delivery.gateway_id, Delivery.fence)
-        .execution_options(synchronize_session=False)
-    ).all()
-    return [Lease(*row) for row in rows]
+    table = db.metadata.tables["delivery"]
+    return (
+        update(table)
+        .where(table.c.id.in_(select(due.c.id)), table.c.state == S.PENDING)
+        .values(state=S.LEASED, fence=table.c.fence + 1, lease_owner=bindparam("by"), next_at=bindparam("until"))
+        .returning(table.c.id, table.c.gateway_id, table.c.fence)
+    )
+
+
+def _claim_of(adaptor_id: str, most: int) -> list[Lease]:
+    """Leases on ``most`` deliveries of one adaptor. Inside the caller's transaction."""
+    asked = {"of_adaptor": adaptor_id, "most": most, "by": owner(), "until": utcnow() + LEASE}
+    return [Lease(*row) for row in db.session.execute(_claim(), asked)]
 
 
 def deliver_due(limit: int = BATCH) -> int:
