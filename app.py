@@ -8,7 +8,8 @@ if __name__ == "__main__":
 
     sys.exit(main())
 
-# What is imported stays; to look through all of it again and again was a quarter of the start (docs/performance.md).
+# What is imported stays: to look through all of it again and again, last in the first request, was a third of the time until
+# the first page (docs/performance.md).
 gc.disable()
 
 from invoiceapp import create_app  # noqa: E402
@@ -16,4 +17,5 @@ from invoiceapp.logs import configure  # noqa: E402
 
 configure()
 app = create_app()
+gc.freeze()
 gc.enable()
