@@ -80,4 +80,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    results.no_arguments(__doc__)
     main()

@@ -175,4 +175,5 @@ def main() -> None:
 _NOTE = "Seconds from the start of the process, files in the system's cache. The last row is the baseline: all rules before any work."
 
 if __name__ == "__main__":
+    results.no_arguments(__doc__)
     main()

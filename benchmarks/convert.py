@@ -100,4 +100,5 @@ _PEERS_NOTE = (
 )
 
 if __name__ == "__main__":
+    results.no_arguments(__doc__)
     main()

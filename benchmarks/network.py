@@ -124,6 +124,7 @@ def show(figures: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    results.no_arguments(__doc__)
     _figures = measure()
     show(_figures)
     results.write("network", results.command(), [{**_figures, "customers": CUSTOMERS, "goal_seconds": GOAL}])

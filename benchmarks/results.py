@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -50,3 +51,8 @@ def write(name: str, command: str, rows: Sequence[dict[str, Any]], *, path: Path
     }  # fmt: skip
     path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
+
+
+def no_arguments(about: str | None) -> None:
+    """For a benchmark that has no options: ``--help`` says what it measures, instead of measuring it."""
+    argparse.ArgumentParser(description=about).parse_args()

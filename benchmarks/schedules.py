@@ -114,6 +114,7 @@ if __name__ == "__main__":
         with application(Path(sys.argv[-1]), os.environ.get("DATABASE_URL")).app_context():
             _tick_until_done()
     else:
+        results.no_arguments(__doc__)
         _figures = measure()
         show(_figures)
         _rows = [

@@ -379,4 +379,5 @@ _SIZING_NOTE = (
 
 
 if __name__ == "__main__":
+    results.no_arguments(__doc__)
     main()

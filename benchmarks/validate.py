@@ -139,4 +139,5 @@ _NOTE = (
 )
 
 if __name__ == "__main__":
+    results.no_arguments(__doc__)
     main()

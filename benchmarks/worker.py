@@ -54,4 +54,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    results.no_arguments(__doc__)
     main()
