@@ -99,15 +99,16 @@ def test_the_parts_of_an_export_predict_its_pace():
         {
             "calls": 1.0, "latency": 50.0, "fetching": 50, "convert": times, "send": {"wall": 6.0, "cpu": 2.0},
             "commit": {"wall": 1.0, "cpu": 0.5}, "transactions": 4.0, "others": 6.0,
-        }
+        },
+        around=3.0,
     )  # fmt: skip
     assert parts == pytest.approx(
         {
-            "fetch_wait": 0.001, "convert_cpu": 0.011, "convert_wait": 0.001, "deliver_cpu": 0.003,
+            "fetch_wait": 0.001, "convert_cpu": 0.012, "convert_wait": 0.001, "deliver_cpu": 0.003,
             "deliver_wait": 0.005, "others": 0.006,
         }
     )  # fmt: skip
-    # One worker does it all one after another: 21 ms, and the second core is enough for the others.
-    assert with_others(parts, 1, cores=2) == pytest.approx(1 / 0.021, rel=0.05)
-    # Four share two cores with the others: 14 + 6 ms of a core for each document.
-    assert with_others(parts, 4, cores=2) == pytest.approx(2 / 0.020, rel=0.1)
+    # One worker does it all one after another: 22 ms, and the second core is enough for the others.
+    assert with_others(parts, 1, cores=2) == pytest.approx(1 / 0.022, rel=0.05)
+    # Four share two cores with the others: 15 + 6 ms of a core for each document.
+    assert with_others(parts, 4, cores=2) == pytest.approx(2 / 0.021, rel=0.1)
