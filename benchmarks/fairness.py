@@ -39,6 +39,7 @@ from invoiceapp.services.database import reading, transaction
 from tests.support.postgres import PostgresCluster
 from tests.support.valkey import Valkey
 
+from . import results
 from .customers import application
 
 BIG, SMALL, WORKERS = 50_000, 5, 2
@@ -194,14 +195,20 @@ def show(result: Result, big: int, small: int, workers: int) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print and keep."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--big", type=int, default=BIG)
     parser.add_argument("--small", type=int, default=SMALL)
     parser.add_argument("--workers", type=int, default=WORKERS)
     parser.add_argument("--sqlite", action="store_true")
     asked = parser.parse_args()
-    show(measure(asked.big, asked.small, asked.workers, sqlite=asked.sqlite), asked.big, asked.small, asked.workers)
+    result = measure(asked.big, asked.small, asked.workers, sqlite=asked.sqlite)
+    show(result, asked.big, asked.small, asked.workers)
+    row = {
+        "documents_of_the_small_company": asked.small, "behind_of_a_big_one": asked.big, "workers": asked.workers,
+        "seconds_until_the_last_is_accepted": result.seconds, "goal_seconds": PROMISE, "of_the_big_one_meanwhile": result.meanwhile,
+    }  # fmt: skip
+    results.write("fairness", results.command(), [row])
 
 
 if __name__ == "__main__":
