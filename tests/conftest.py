@@ -30,7 +30,7 @@ from sqlalchemy import create_engine
 from support.compiled import compiled_addresses, compiled_rules, compiled_statements, compiled_templates  # noqa: F401
 from support.postgres import PostgresCluster
 
-from invoiceapp import create_app, logs
+from invoiceapp import auditing, create_app, logs
 from invoiceapp.config import Config
 from invoiceapp.domain.delivery import DeliveryState
 from invoiceapp.domain.invoice import DocumentType
@@ -176,6 +176,7 @@ def app(config: Config, has_pages: bool, compiled_templates: BytecodeCache) -> I
     app = create_app(config, pages=has_pages)
     app.jinja_env.bytecode_cache = compiled_templates
     SILENCE.forget()
+    auditing._strangers = auditing._Strangers()
     # The request of an earlier test is not what this one works on.
     logs.begin()
     # 64 MiB of argon2 for each sign-in would be most of the suite's time.
